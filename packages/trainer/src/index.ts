@@ -1,1 +1,8 @@
-export {}
+export { type AdamWOptions, adamw } from './adamw.ts'
+export { type LatestCheckpoint, latestCheckpoint } from './checkpoint-latest.ts'
+export { loadCheckpoint } from './checkpoint-load.ts'
+export { saveCheckpoint } from './checkpoint-save.ts'
+export { type MetricsLogOptions, metricsLog } from './metrics-log.ts'
+export type { CheckpointOptions, TrainOptions } from './options.ts'
+export { train } from './train.ts'
+export type { Checkpoint, Json, Optimizer, OptimizerState, Params, StepReport, UpdateOptions } from './types.ts'

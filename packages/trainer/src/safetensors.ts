@@ -1,0 +1,102 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { nodeModules } from './file-system.ts'
+
+/** Size and hash of a written file. */
+export interface FileRecord {
+  readonly bytes: number
+  readonly sha256: string
+}
+
+interface Entry {
+  readonly dtype: string
+  readonly shape: number[]
+  readonly data_offsets: [number, number]
+}
+
+const dtypes: Record<string, string> = { float32: 'F32', int32: 'I32' }
+const chunkBytes = 64 * 2 ** 20 // one write call takes at most 2 GiB
+
+/**
+ * Writes float32 and int32 tensors as safetensors, sorted by name, one tensor in host memory at a time, and waits for the disk.
+ * @see https://github.com/huggingface/safetensors#format
+ */
+export async function writeSafetensors(file: string, tensors: Record<string, tf.Tensor>): Promise<FileRecord> {
+  const { fs, crypto } = nodeModules('saveCheckpoint')
+  const names = Object.keys(tensors).sort()
+  const header: Record<string, Entry | Record<string, string>> = { __metadata__: { format: 'pt' } }
+  let offset = 0
+  for (const name of names) {
+    const { dtype, shape, size } = tensors[name]!
+    if (!dtypes[dtype] || name === '__metadata__')
+      throw new TypeError(`saveCheckpoint: tensor '${name}' (${dtype}) cannot be saved; float32 and int32 can.`)
+    header[name] = { dtype: dtypes[dtype], shape, data_offsets: [offset, offset + 4 * size] }
+    offset += 4 * size
+  }
+  const json = Buffer.from(JSON.stringify(header))
+  const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ') // data starts 8-byte aligned
+  head.writeBigUInt64LE(BigInt(head.length - 8))
+  json.copy(head, 8)
+  const hash = crypto.createHash('sha256')
+  const handle = await fs.open(file, 'w')
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    hash.update(bytes)
+    for (let done = 0; done < bytes.length; )
+      done += (await handle.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten
+  }
+  try {
+    await write(head)
+    for (const name of names) {
+      const values = await tensors[name]!.data()
+      await write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    }
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return { bytes: head.length + offset, sha256: hash.digest('hex') }
+}
+
+/** Reads what `writeSafetensors` wrote, tensor by tensor, and compares the hash at the end; on any difference frees all and throws. */
+export async function readSafetensors(file: string, expected: FileRecord): Promise<Record<string, tf.Tensor>> {
+  const { fs, crypto } = nodeModules('loadCheckpoint')
+  const hash = crypto.createHash('sha256')
+  const tensors: Record<string, tf.Tensor> = {}
+  const handle = await fs.open(file, 'r')
+  const read = async (length: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await handle.read(bytes, done, Math.min(chunkBytes, length - done))
+      if (bytesRead === 0) throw new RangeError(`loadCheckpoint: ${file} is cut off. Use latestCheckpoint to find a whole one.`)
+      done += bytesRead
+    }
+    hash.update(bytes)
+    return bytes
+  }
+  try {
+    const { size } = await handle.stat()
+    if (size !== expected.bytes)
+      throw new RangeError(`loadCheckpoint: ${file} has ${size} bytes, not ${expected.bytes}. Use latestCheckpoint to find a whole one.`)
+    const length = Number(new DataView((await read(8)).buffer).getBigUint64(0, true))
+    const header = JSON.parse(new TextDecoder().decode(await read(Math.min(length, size - 8)))) as Record<string, Entry>
+    for (const [
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ] of Object.entries(header).filter(([name]) => name !== '__metadata__')) {
+      const { buffer } = await read(to - from)
+      tensors[name] =
+        dtype === 'I32' ? tf.tensor(new Int32Array(buffer), shape, 'int32') : tf.tensor(new Float32Array(buffer), shape, 'float32')
+    }
+    if (hash.digest('hex') !== expected.sha256)
+      throw new RangeError(`loadCheckpoint: the sha256 of ${file} is wrong. Use latestCheckpoint to find a whole one.`)
+    return tensors
+  } catch (error) {
+    tf.dispose(tensors)
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
