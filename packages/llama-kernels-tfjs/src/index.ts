@@ -1,1 +1,5 @@
-export {}
+export { adamwStep } from './ops/adamw-step.ts'
+export { linearCrossEntropy } from './ops/linear-cross-entropy.ts'
+export { rmsNorm } from './ops/rms-norm.ts'
+export { swiGlu } from './ops/swi-glu.ts'
+export { type KernelOptions, type RegisteredKernels, registerTrainingKernels, type TrainingKernelName } from './register.ts'

@@ -16,6 +16,8 @@ export interface WasmHeap {
   makeOutput(shape: readonly number[], dtype: 'float32' | 'int32'): TensorInfo
   /** Gives back a tensor of `makeOutput` that is not returned to the engine. */
   dispose(tensor: Pick<TensorInfo, 'dataId'>): void
+  /** From now on allocations of tfjs itself throw too when the heap is full, instead of going on with address 0. Returns the way back. */
+  checkAllocations(): () => void
 }
 
 /** The parts of tfjs-backend-wasm 4.x used here. None of the names is minified in any of its bundles. */
@@ -65,9 +67,10 @@ function makeHeap(backend: WasmBackend): WasmHeap {
   const memory = (wasm.wasmMemory ?? wasm.asm?.memory) as WebAssembly.Memory
   const blocks = new Map<number, number>() // aligned address → address of malloc
 
+  const unchecked = wasm._malloc
   const malloc = (bytes: number, what: string) => {
     // malloc takes 32 bits: a larger request would wrap around and succeed with too little
-    const address = bytes < 2 ** 32 - 65_536 ? wasm._malloc(bytes) >>> 0 : 0
+    const address = bytes < 2 ** 32 - 65_536 ? unchecked(bytes) >>> 0 : 0
     if (address === 0) {
       const size = (memory.buffer.byteLength / 2 ** 20).toFixed(0)
       throw new RangeError(
@@ -99,5 +102,11 @@ function makeHeap(backend: WasmBackend): WasmHeap {
       return backend.makeOutput([...shape], dtype, malloc(bytes, `a tensor of shape [${shape}]`))
     },
     dispose: ({ dataId }) => void backend.disposeData(dataId),
+    checkAllocations() {
+      wasm._malloc = (bytes) => malloc(bytes, 'a tensor')
+      return () => {
+        wasm._malloc = unchecked
+      }
+    },
   }
 }

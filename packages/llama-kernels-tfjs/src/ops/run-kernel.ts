@@ -1,0 +1,9 @@
+import * as tf from '@tensorflow/tfjs-core'
+
+/** Whether the current backend has the kernel. */
+export const hasKernel = (name: string): boolean => tf.getKernel(name, tf.getBackend()) !== undefined
+
+/** Runs a kernel with several outputs. */
+export function runKernel(name: string, inputs: Record<string, tf.Tensor>, attrs: Record<string, number> = {}): tf.Tensor[] {
+  return tf.engine().runKernel(name, inputs, attrs) as tf.Tensor[]
+}
