@@ -55,7 +55,7 @@ const registered = new WeakSet<object>()
 /**
  * Makes the running tfjs-wasm backend fit for training: matrix products in every form, the gradient of `gather`, and the fused steps
  * of a Llama, on tfjs's own heap and, where that is shared, on several threads. Results do not depend on the number of threads.
- * Allocations that fail throw from now on, also those of tfjs itself, which would go on with address 0.
+ * Allocations that fail throw from now on, also those of tfjs itself, which would overwrite other tensors.
  *
  * Call it once, after `await tf.setBackend('wasm')`.
  *

@@ -16,7 +16,7 @@ export interface WasmHeap {
   makeOutput(shape: readonly number[], dtype: 'float32' | 'int32'): TensorInfo
   /** Gives back a tensor of `makeOutput` that is not returned to the engine. */
   dispose(tensor: Pick<TensorInfo, 'dataId'>): void
-  /** From now on allocations of tfjs itself throw too when the heap is full, instead of going on with address 0. Returns the way back. */
+  /** From now on allocations of tfjs itself throw too when the heap is full, instead of overwriting memory. Returns the way back. */
   checkAllocations(): () => void
 }
 
@@ -39,8 +39,8 @@ const heaps = new WeakMap<object, WasmHeap>()
 /**
  * The heap of a tfjs-backend-wasm backend (`tf.backend()` after `await tf.setBackend('wasm')`), the same object on every call.
  *
- * tfjs never checks its allocations: on a full heap it hands out address 0 and overwrites its own state. `allocate` and
- * `makeOutput` check, and throw before anything is written.
+ * tfjs never checks its allocations: on a full heap it goes on with address 0, or with a block that is too small, and overwrites its
+ * own state and other tensors. `allocate` and `makeOutput` check, and throw before anything is written.
  *
  * @throws TypeError for another backend
  */
@@ -67,11 +67,15 @@ function makeHeap(backend: WasmBackend): WasmHeap {
   const memory = (wasm.wasmMemory ?? wasm.asm?.memory) as WebAssembly.Memory
   const blocks = new Map<number, number>() // aligned address → address of malloc
 
+  wasm._free(wasm._malloc(8)) // Emscripten puts a stub there that replaces itself at the first call
   const unchecked = wasm._malloc
   const malloc = (bytes: number, what: string) => {
     // malloc takes 32 bits: a larger request would wrap around and succeed with too little
     const address = bytes < 2 ** 32 - 65_536 ? unchecked(bytes) >>> 0 : 0
-    if (address === 0) {
+    // its allocator (emmalloc) hands out a free block that is too small when the heap cannot grow; the block's size stands before it
+    const tooSmall = address !== 0 && new Uint32Array(memory.buffer, address - 4, 1)[0]! < bytes
+    if (tooSmall) wasm._free(address)
+    if (address === 0 || tooSmall) {
       const size = (memory.buffer.byteLength / 2 ** 20).toFixed(0)
       throw new RangeError(
         `wasm heap is full: ${bytes} bytes for ${what} do not fit; the heap has ${size} MiB of at most 4096. ` +
