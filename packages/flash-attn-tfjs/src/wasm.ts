@@ -1,1 +1,63 @@
-export {}
+import * as tf from '@tensorflow/tfjs-core'
+import { type KernelModule, type LoadOptions, loadKernels, type WasmHeap, wasmHeap } from 'wasm-heap-tfjs'
+import { BACKWARD, FORWARD } from './kernel.ts'
+import { simd as plainSimd, relaxedSimd } from './kernels.generated.ts'
+import type { KernelInputs } from './options.ts'
+import { type BackwardInputs, backwardKernel } from './wasm/backward.ts'
+import { forwardKernel } from './wasm/forward.ts'
+import { padded } from './wasm/padding.ts'
+
+export interface FlashAttentionOptions {
+  /** Threads, the caller's included. Default: all cores on a shared heap (`shareWasmHeap` of wasm-heap-tfjs), 1 otherwise. */
+  readonly threads?: number
+  /** Fused multiply-add ('relaxed') or plain SIMD; 'auto' takes the first where the engine has it. */
+  readonly simd?: 'auto' | 'relaxed' | 'simd'
+}
+
+export interface RegisteredFlashAttention {
+  /** Takes the kernels out again; `flashAttention` is composed of tfjs ops from then on. A second call does nothing. */
+  unregister(): void
+  readonly threads: number
+  readonly simd: 'relaxed' | 'simd'
+}
+
+/**
+ * Registers the kernels `FlashAttention` and `FlashAttentionGrad` for tfjs-backend-wasm. They work on tfjs's own heap, without
+ * copies and, where it is shared, on several threads; results do not depend on how many. Call it once, after
+ * `await tf.setBackend('wasm')`; a second call replaces the first.
+ *
+ * The kernels throw a RangeError when the heap is full; nothing is left allocated then.
+ * @throws TypeError when the current backend is not tfjs-backend-wasm
+ * @throws RangeError for a number of threads that is not a positive integer, or above 1 on a heap that is not shared
+ */
+export function registerFlashAttention({ threads, simd = 'auto' }: FlashAttentionOptions = {}): RegisteredFlashAttention {
+  const backendName = tf.getBackend()
+  const options: LoadOptions = threads === undefined ? { simd } : { threads, simd }
+  const heap = wasmHeap(tf.backend())
+  const kernels = loadKernels(heap, { simd: plainSimd, relaxedSimd }, options)
+  const configs = [
+    { kernelName: FORWARD, backendName, kernelFunc: kernelFunc(FORWARD, forwardKernel, heap, kernels) },
+    { kernelName: BACKWARD, backendName, kernelFunc: kernelFunc(BACKWARD, backwardKernel, heap, kernels) },
+  ]
+  for (const config of configs) {
+    if (tf.getKernel(config.kernelName, backendName)) tf.unregisterKernel(config.kernelName, backendName)
+    tf.registerKernel(config)
+  }
+  const unregister = () => {
+    for (const { kernelName, kernelFunc } of configs) {
+      if (tf.getKernel(kernelName, backendName)?.kernelFunc === kernelFunc) tf.unregisterKernel(kernelName, backendName)
+    }
+  }
+  return { unregister, threads: kernels.threads, simd: kernels.simd }
+}
+
+type Kernel = (heap: WasmHeap, kernels: KernelModule, inputs: KernelInputs & BackwardInputs, attrs: object | undefined) => tf.TensorInfo[]
+
+function kernelFunc(name: string, kernel: Kernel, heap: WasmHeap, kernels: KernelModule): tf.KernelFunc {
+  return ({ inputs, attrs, backend }) => {
+    if (wasmHeap(backend) !== heap) {
+      throw new Error(`${name}: the wasm backend was replaced since registerFlashAttention(); call it again after tf.setBackend('wasm').`)
+    }
+    return padded(name, inputs, attrs) ?? kernel(heap, kernels, inputs as unknown as KernelInputs & BackwardInputs, attrs)
+  }
+}
