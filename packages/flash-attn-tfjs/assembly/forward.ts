@@ -7,7 +7,7 @@ import { EXP_TABLE, LOG2E, log, writeExpTable } from './simd'
 import { capTile, softmaxTile } from './softmax'
 
 /** Up to this many query rows are multiplied in place, without packing keys and values. */
-const SHORT: i32 = 4
+const SHORT: i32 = 2
 
 /** Bytes of scratch a forward task needs. */
 export function forwardScratch(D: i32, chunkRows: i32): usize {

@@ -20,7 +20,7 @@ const cases: Record<string, OracleProblem> = {
   'causal over several tasks, odd length, D 16': { B: 1, T: 523, S: 523, H: 2, K: 1, D: 16, causal: true },
   'many heads: gradients not split, D 8': { B: 4, T: 70, S: 70, H: 4, K: 4, D: 8, causal: true },
   'one query, long key, D 64': { B: 2, T: 1, S: 300, H: 4, K: 2, D: 64, causal: true },
-  'four queries, long key, D 40': { B: 1, T: 4, S: 131, H: 2, K: 1, D: 40, causal: true },
+  'two queries, long key, D 40': { B: 1, T: 2, S: 131, H: 2, K: 1, D: 40, causal: true },
   'five queries, D 128': { B: 1, T: 5, S: 131, H: 2, K: 1, D: 128, causal: true },
   'D 5 is padded': { B: 2, T: 70, S: 80, H: 2, K: 1, D: 5, causal: true },
   'more queries than keys: the first see none': { B: 1, T: 140, S: 66, H: 1, K: 1, D: 8, causal: true },
