@@ -16,6 +16,8 @@ export interface WasmHeap {
   makeOutput(shape: readonly number[], dtype: 'float32' | 'int32'): TensorInfo
   /** Gives back a tensor of `makeOutput` that is not returned to the engine. */
   dispose(tensor: Pick<TensorInfo, 'dataId'>): void
+  /** The same data under a second handle, without a copy; each handle is disposed by itself. */
+  alias(tensor: TensorInfo): TensorInfo
   /** From now on allocations of tfjs itself throw too when the heap is full, instead of overwriting memory. Returns the way back. */
   checkAllocations(): () => void
 }
@@ -31,6 +33,7 @@ interface WasmBackend {
   readonly dataIdMap: { get(dataId: object): { memoryOffset: number } }
   makeOutput(shape: number[], dtype: string, memoryOffset: number): TensorInfo
   disposeData(dataId: object): boolean
+  incRef(dataId: object): void
 }
 
 const alignment = 64
@@ -106,6 +109,10 @@ function makeHeap(backend: WasmBackend): WasmHeap {
       return backend.makeOutput([...shape], dtype, malloc(bytes, `a tensor of shape [${shape}]`))
     },
     dispose: ({ dataId }) => void backend.disposeData(dataId),
+    alias({ dataId, shape, dtype }) {
+      backend.incRef(dataId)
+      return { dataId, shape, dtype }
+    },
     checkAllocations() {
       wasm._malloc = (bytes) => malloc(bytes, 'a tensor')
       return () => {

@@ -10,7 +10,7 @@ export const swiGlu: Kernel = ({ heap, kernels, table }, inputs) => {
   const size = sizeOf(gate.shape)
   return produce(heap, [gate.shape], (y) => {
     kernels.run('swiGlu', Math.ceil(size / block), [heap.address(gate), heap.address(up), y!, size, block, table])
-  })
+  })[0]!
 }
 
 /** `SwiGLUGrad`: dGate, dUp. */

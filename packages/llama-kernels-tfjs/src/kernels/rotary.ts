@@ -29,5 +29,5 @@ export const rotaryEmbedding: Kernel = ({ heap, kernels }, inputs, attrs) => {
     const tableBatch = tables === 1 ? 0 : length * headDim * 2
     const modes = [tokensPerTask, tableBatch, layout === 'interleaved' ? 1 : 0, inverse ? -1 : 1]
     kernels.run('rotary', Math.ceil(tokens / tokensPerTask), [...arrays, tokens, length, heads, headDim, ...modes])
-  })
+  })[0]!
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { hasKernel, runKernel } from './run-kernel.ts'
+import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
 
 const rowsPerChunk = 256
 
@@ -33,22 +33,29 @@ export function linearCrossEntropy(hidden: tf.Tensor2D, weight: tf.Tensor2D, tar
   })
 }
 
+// The op is a kernel of its own, so that tfjs saves its second output for the gradient. It runs the backend's kernel or composed ops.
+const op = 'LinearCrossEntropyOp'
+
 /** nll [N]; differentiable in hidden and weight. */
-function lossPerRow(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
-  const fused = hasKernel('LinearCrossEntropy')
-  const losses = tf.customGrad((...args: unknown[]) => {
-    const [h, w, save] = args as [tf.Tensor2D, tf.Tensor2D, tf.GradSaver]
-    const [value, logSumExp] = fused ? runKernel('LinearCrossEntropy', { hidden: h, weight: w, targets }) : forwardInChunks(h, w, targets)
-    save([h, w, logSumExp!])
-    const gradFunc = (dLosses: tf.Tensor, saved: tf.Tensor[]) => {
-      const [h, w, logSumExp] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]
-      return fused
-        ? runKernel('LinearCrossEntropyGrad', { hidden: h, weight: w, targets, logSumExp, dLosses })
-        : backwardInChunks(h, w, targets, logSumExp, dLosses as tf.Tensor1D)
-    }
-    return { value: value!, gradFunc }
-  })
-  return losses(hidden, weight) as tf.Tensor1D
+function lossPerRow(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor {
+  if (!hasKernel(op)) tf.registerKernel({ kernelName: op, backendName: tf.getBackend(), kernelFunc: forward })
+  ensureGradient({ kernelName: op, inputsToSave: ['hidden', 'weight', 'targets'], outputsToSave: [false, true], gradFunc: backward })
+  return runKernel(op, { hidden, weight, targets })[0]!
+}
+
+const forward: tf.KernelFunc = ({ inputs }) => {
+  const { hidden, weight, targets } = inputs as unknown as { hidden: tf.Tensor2D; weight: tf.Tensor2D; targets: tf.Tensor1D }
+  if (hasKernel('LinearCrossEntropy')) return runKernel('LinearCrossEntropy', { hidden, weight, targets })
+  return forwardInChunks(hidden, weight, targets)
+}
+
+const backward: tf.GradFunc = (dys, saved) => {
+  const [hidden, weight, targets, logSumExp] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor1D]
+  const dLosses = (dys as tf.Tensor[])[0] as tf.Tensor1D
+  const [dHidden, dWeight] = hasKernel('LinearCrossEntropyGrad')
+    ? runKernel('LinearCrossEntropyGrad', { hidden, weight, targets, logSumExp, dLosses })
+    : backwardInChunks(hidden, weight, targets, logSumExp, dLosses)
+  return { hidden: () => dHidden!, weight: () => dWeight! }
 }
 
 function forwardInChunks(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor[] {

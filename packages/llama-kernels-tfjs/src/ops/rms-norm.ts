@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { hasKernel, runKernel } from './run-kernel.ts'
+import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
 
 /**
  * Root-mean-square normalisation of the last axis: `y = x / √(mean(x²) + ε) · weight` (Zhang & Sennrich 2019, eq. 4).
@@ -22,13 +22,20 @@ export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor1D, epsilon 
       return tf.mul(tf.mul(x, inverse), weight) as T
     })
   }
-  const fused = tf.customGrad((...args: unknown[]) => {
-    const [xs, w, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaver]
-    const [y, inverseRms] = runKernel('RMSNorm', { x: xs, weight: w }, { epsilon }) as [tf.Tensor, tf.Tensor]
-    save([xs, w, inverseRms])
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-      runKernel('RMSNormGrad', { x: saved[0]!, weight: saved[1]!, inverseRms: saved[2]!, dy })
-    return { value: y, gradFunc: gradFunc as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] }
+  ensureGradient({
+    kernelName: 'RMSNorm',
+    inputsToSave: ['x', 'weight'],
+    outputsToSave: [false, true],
+    gradFunc(dys, saved) {
+      const [xs, w, inverseRms] = saved as [tf.Tensor, tf.Tensor, tf.Tensor]
+      const [dx, dWeight] = runKernel('RMSNormGrad', { x: xs, weight: w, inverseRms, dy: (dys as tf.Tensor[])[0]! }) as [
+        tf.Tensor,
+        tf.Tensor,
+      ]
+      return { x: () => dx, weight: () => dWeight }
+    },
   })
-  return fused(x, weight) as T
+  const [y, inverseRms] = runKernel('RMSNorm', { x, weight }, { epsilon }) as [T, tf.Tensor]
+  inverseRms.dispose() // the gradient keeps its own reference
+  return y
 }

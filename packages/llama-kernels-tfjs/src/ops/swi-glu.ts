@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { hasKernel, runKernel } from './run-kernel.ts'
+import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
 
 /**
  * Gated activation of Llama's MLP: `silu(gate)·up` with `silu(x) = x / (1 + e^−x)` (Shazeer 2020, eq. 6).
@@ -15,11 +15,14 @@ export function swiGlu<T extends tf.Tensor>(gate: T, up: T): T {
     throw new RangeError(`swiGlu: gate has shape [${gate.shape}] and up [${up.shape}]; they must be equal.`)
   }
   if (!hasKernel('SwiGLU')) return tf.tidy(() => tf.mul(tf.mul(gate, tf.sigmoid(gate)), up) as T)
-  const fused = tf.customGrad((...args: unknown[]) => {
-    const [g, u, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaver]
-    save([g, u])
-    const [value] = runKernel('SwiGLU', { gate: g, up: u }) as [tf.Tensor]
-    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => runKernel('SwiGLUGrad', { gate: saved[0]!, up: saved[1]!, dy }) }
+  ensureGradient({
+    kernelName: 'SwiGLU',
+    inputsToSave: ['gate', 'up'],
+    gradFunc(dy, saved) {
+      const [g, u] = saved as [tf.Tensor, tf.Tensor]
+      const [dGate, dUp] = runKernel('SwiGLUGrad', { gate: g, up: u, dy: dy as tf.Tensor }) as [tf.Tensor, tf.Tensor]
+      return { gate: () => dGate, up: () => dUp }
+    },
   })
-  return fused(gate, up) as T
+  return tf.engine().runKernel('SwiGLU', { gate, up }) as T
 }
