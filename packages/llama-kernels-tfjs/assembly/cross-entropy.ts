@@ -2,7 +2,7 @@
 import { GEMM_SCRATCH, gemm } from './gemm';
 import { exp, fma, log, maxLane, min, sumLanes } from './simd';
 
-const ROWS: i32 = 128; // rows of a forward task
+const ROWS: i32 = 256; // rows of a forward task
 const COLS: i32 = 256; // vocabulary entries per tile
 
 /** Bytes of scratch per thread, for every kernel of this module. */

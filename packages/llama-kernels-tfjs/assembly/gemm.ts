@@ -61,35 +61,62 @@ function packAcross(from: usize, lineStride: usize, depthStride: usize, lines: i
   }
 }
 
-/** A[rows, depth] → panels [rows / 4][depth][4]; missing rows are zero. */
+/**
+ * A[rows, depth] → panels [rows / 4][depth][4]; missing rows are zero. Where columns are contiguous, sixteen rows at a time: whole
+ * cache lines, which matters when the columns lie a power of two apart.
+ */
 function packA(a: usize, rowStride: usize, colStride: usize, rows: i32, depth: i32, to: usize): void {
-  for (let i: i32 = 0; i < rows; i += 4) {
+  const panel = <usize>depth * 16;
+  let i: i32 = 0;
+  if (rowStride == 4) {
+    for (; i + 16 <= rows; i += 16) {
+      let p = a, q = to;
+      for (let k: i32 = 0; k < depth; k++) {
+        v128.store(q, v128.load(p)); v128.store(q + panel, v128.load(p, 16));
+        v128.store(q + 2 * panel, v128.load(p, 32)); v128.store(q + 3 * panel, v128.load(p, 48));
+        q += 16; p += colStride;
+      }
+      a += 64; to += 4 * panel;
+    }
+  }
+  for (; i < rows; i += 4) {
     const lines = min(4, rows - i);
     if (colStride == 4) packAlong(a, rowStride, lines, depth, to, 16);
     else packAcross(a, rowStride, colStride, lines, depth, to, 16);
-    a += 4 * rowStride; to += <usize>depth * 16;
+    a += 4 * rowStride; to += panel;
   }
 }
 
 /** B[depth, cols] → panels [cols / 8][depth][8]; missing columns are zero. */
 function packB(b: usize, rowStride: usize, colStride: usize, depth: i32, cols: i32, to: usize): void {
-  for (let j: i32 = 0; j < cols; j += 8) {
-    if (colStride == 4 && j + 8 <= cols) {
+  const panel = <usize>depth * 32;
+  let j: i32 = 0;
+  if (colStride == 4) {
+    for (; j + 16 <= cols; j += 16) { // whole cache lines, as in packA
       let p = b, q = to;
-      for (let k: i32 = 0; k < depth; k++) { v128.store(q, v128.load(p)); v128.store(q, v128.load(p, 16), 16); q += 32; p += rowStride; }
-    } else {
-      for (let half: i32 = 0; half < 8; half += 4) {
-        const lines = min(4, cols - j - half);
-        const p = b + <usize>half * colStride, q = to + <usize>half * 4;
-        if (rowStride == 4) packAlong(p, colStride, lines, depth, q, 32);
-        else packAcross(p, colStride, rowStride, lines, depth, q, 32);
+      for (let k: i32 = 0; k < depth; k++) {
+        v128.store(q, v128.load(p)); v128.store(q, v128.load(p, 16), 16);
+        v128.store(q + panel, v128.load(p, 32)); v128.store(q + panel, v128.load(p, 48), 16);
+        q += 32; p += rowStride;
       }
+      b += 64; to += 2 * panel;
     }
-    b += 8 * colStride; to += <usize>depth * 32;
+  }
+  for (; j < cols; j += 8) {
+    for (let half: i32 = 0; half < 8; half += 4) {
+      const lines = min(4, cols - j - half);
+      const p = b + <usize>half * colStride, q = to + <usize>half * 4;
+      if (rowStride == 4) packAlong(p, colStride, lines, depth, q, 32);
+      else packAcross(p, colStride, rowStride, lines, depth, q, 32);
+    }
+    b += 8 * colStride; to += panel;
   }
 }
 
-/** C[4, 8] = or += A panel · B panel. Do not unroll: V8 schedules all loads of a block first, and spills. */
+/**
+ * C[4, 8] = or += A panel · B panel. Do not unroll: V8 schedules all loads of a block first, and spills. Rows of A read where they
+ * lie, through four pointers, cost more than packing them.
+ */
 function microKernel(a: usize, b: usize, c: usize, ldc: usize, depth: i32, accumulate: i32): void {
   let c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128;
   const r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc;
@@ -116,7 +143,7 @@ function microKernel(a: usize, b: usize, c: usize, ldc: usize, depth: i32, accum
   v128.store(r2, c20); v128.store(r2, c21, 16); v128.store(r3, c30); v128.store(r3, c31, 16);
 }
 
-/** The same for a tile that sticks out: computed aside from C's current values, so that its sums are rounded as a full tile's are. */
+/** The same for a tile that sticks out, computed aside from C's current values, so that its sums are rounded as a full tile's are. */
 function edgeTile(a: usize, b: usize, c: usize, ldc: usize, depth: i32, rows: i32, cols: i32, accumulate: i32, tile: usize): void {
   if (accumulate) {
     for (let r: i32 = 0; r < rows; r++) memory.copy(tile + <usize>r * 32, c + <usize>r * ldc, <usize>cols * 4);
@@ -144,12 +171,12 @@ export function gemm(
         const rows = min(MC, M - ic);
         packA(a + <usize>ic * ars + <usize>pc * acs, ars, acs, rows, depth, packedA);
         for (let j: i32 = 0; j < cols; j += 8) {
-          let pa = packedA, pc0 = c + <usize>ic * ldc + <usize>(jc + j) * 4;
+          let pa = packedA, to = c + <usize>ic * ldc + <usize>(jc + j) * 4;
           const pb = packedB + <usize>j * <usize>depth * 4;
           for (let i: i32 = 0; i < rows; i += 4) {
-            if (j + 8 <= cols && i + 4 <= rows) microKernel(pa, pb, pc0, ldc, depth, add);
-            else edgeTile(pa, pb, pc0, ldc, depth, min(4, rows - i), min(8, cols - j), add, tile);
-            pa += <usize>depth * 16; pc0 += 4 * ldc;
+            if (j + 8 <= cols && i + 4 <= rows) microKernel(pa, pb, to, ldc, depth, add);
+            else edgeTile(pa, pb, to, ldc, depth, min(4, rows - i), min(8, cols - j), add, tile);
+            pa += <usize>depth * 16; to += 4 * ldc;
           }
         }
       }
