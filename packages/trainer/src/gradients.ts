@@ -10,11 +10,17 @@ export function valueAndGradients(loss: () => tf.Tensor, params: Params, weight?
   const names = Object.keys(params)
   const engine = tf.engine()
   let result: { value: tf.Tensor; grads: tf.Tensor[] }
+  let scalar: tf.Tensor | undefined
+  const forward = (): tf.Tensor => {
+    scalar = scalarOf(loss())
+    return scalar
+  }
   try {
-    result = engine.gradients(() => scalarOf(loss()), Object.values(params), weight, true)
+    result = engine.gradients(forward, Object.values(params), weight, true)
   } catch (error) {
-    // tfjs frees the tensors it saved for the backward pass only when that pass ends
+    // tfjs frees the loss and what it saved for the backward pass only when that pass ends
     for (const node of engine.state.activeTape ?? []) tf.dispose(node.saved ?? [])
+    if (scalar) tf.dispose(scalar)
     throw error
   }
   const { value, grads } = result

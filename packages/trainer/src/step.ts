@@ -40,7 +40,7 @@ export async function stepGradient<Batch>(
       try {
         if (tf.tensor_util.getTensorsInContainer(batch as tf.TensorContainer).some((tensor) => tensor.isDisposed))
           throw new RangeError('the batch holds disposed tensors. To use a batch again pass disposeBatches: false.')
-        const tokens = tokenScalar(countTokens?.(batch))
+        const tokens = tf.tidy(() => tokenScalar(countTokens?.(batch)))
         scalars.push(tokens)
         const weight = countTokens && gradientAccumulation > 1 ? tokens : undefined
         const one = valueAndGradients(() => options.loss(options.params, batch), params, weight)
@@ -92,7 +92,7 @@ function tokenScalar(tokens: number | tf.Scalar | undefined): tf.Scalar {
   if (tokens instanceof tf.Tensor) {
     if (tokens.size !== 1)
       throw new TypeError(`tokens(batch) returned shape [${tokens.shape}]; it must be one number. Add it up with tf.sum(…).`)
-    return tf.tidy(() => tf.cast(tf.reshape(tokens, []), 'float32'))
+    return tf.cast(tf.reshape(tokens, []), 'float32')
   }
   const count = tokens ?? 0
   if (!(count >= 0 && count < Number.POSITIVE_INFINITY))
