@@ -22,10 +22,10 @@ export function llamaStep(shape: StepShape, kind: 'composed' | 'fused'): { step:
   const block = (l: number) => [
     tf.ones([C]),
     tf.ones([C]),
-    ...[0, 1, 2, 3].map((i) => draw(C, C, 10 * l + i)),
-    draw(F, C, 10 * l + 4),
-    draw(F, C, 10 * l + 5),
-    draw(C, F, 10 * l + 6),
+    ...[0, 1, 2, 3].map((i) => draw(C, C, 10 * l + i + 3)),
+    draw(F, C, 10 * l + 7),
+    draw(F, C, 10 * l + 8),
+    draw(C, F, 10 * l + 9),
   ]
   let params: tf.Tensor[] = [draw(V, C, 1), draw(V, C, 2), tf.ones([C]), ...Array.from({ length: layers }, (_, l) => block(l)).flat()]
   let moments = params.map((param) => ({ moment1: tf.zerosLike(param), moment2: tf.zerosLike(param) }))

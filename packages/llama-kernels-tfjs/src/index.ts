@@ -1,4 +1,4 @@
-export { adamwStep } from './ops/adamw-step.ts'
+export { type AdamwOptions, type AdamwTensors, adamwStep } from './ops/adamw-step.ts'
 export { linearCrossEntropy } from './ops/linear-cross-entropy.ts'
 export { rmsNorm } from './ops/rms-norm.ts'
 export { swiGlu } from './ops/swi-glu.ts'

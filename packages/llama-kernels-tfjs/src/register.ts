@@ -3,6 +3,7 @@ import { type KernelModule, loadKernels, type WasmHeap, wasmHeap } from 'wasm-he
 import type { Inputs, Kernel, KernelContext } from './context.ts'
 import { linearCrossEntropy, linearCrossEntropyGrad } from './kernels/cross-entropy.ts'
 import { adamWStep, swiGlu, swiGluGrad } from './kernels/elementwise.ts'
+import { gather } from './kernels/gather.ts'
 import { identity } from './kernels/identity.ts'
 import { matMul } from './kernels/matmul.ts'
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.ts'
@@ -14,6 +15,7 @@ const trainingKernels = {
   BatchMatMul: matMul,
   _FusedMatMul: matMul,
   UnsortedSegmentSum: unsortedSegmentSum,
+  GatherV2: gather,
   Identity: identity,
   RMSNorm: rmsNorm,
   RMSNormGrad: rmsNormGrad,
@@ -25,7 +27,7 @@ const trainingKernels = {
   AdamWStep: adamWStep,
 } satisfies Record<string, Kernel>
 
-/** The kernels, by the names tfjs finds them. The first four replace or complete tfjs's own. */
+/** The kernels, by the names tfjs finds them. The first five replace or complete tfjs's own. */
 export type TrainingKernelName = keyof typeof trainingKernels
 
 export interface KernelOptions {

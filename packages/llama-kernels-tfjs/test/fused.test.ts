@@ -173,6 +173,24 @@ describe.each(ways)('$threads thread(s), $simd', (way) => {
     })
   })
 
+  test('gather of rows, of any rank and either type, and its stock form along other axes', () => {
+    register(way)
+    const values = (tensor: tf.Tensor) => [tensor.shape, [...tensor.dataSync()]]
+    tf.tidy(() => {
+      const x = tf.tensor3d([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [3, 2, 2])
+      expect(values(tf.gather(x, tf.tensor2d([2, 0, 2, 1], [2, 2], 'int32')))).toEqual([
+        [2, 2, 2, 2],
+        [8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7],
+      ])
+      expect(values(tf.gather(tf.tensor1d([7, 8, 9], 'int32'), [2, 2]))).toEqual([[2], [9, 9]])
+      expect(values(tf.gather(x, [1], 2))).toEqual([
+        [3, 2, 1],
+        [1, 3, 5, 7, 9, 11],
+      ])
+      for (const id of [-1, 3]) expect(() => tf.gather(x, [id])).toThrow(`index ${id} is outside [0, 2]`)
+    })
+  })
+
   test.each(['half', 'interleaved'] as const)('RotaryEmbedding, layout %s, both directions', (layout) => {
     register(way)
     for (const [tables, D] of [
