@@ -1,30 +1,12 @@
 import fs from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { type Checkpoint, latestCheckpoint, loadCheckpoint, metricsLog, saveCheckpoint, train } from 'trainer'
+import { latestCheckpoint, loadCheckpoint, saveCheckpoint, train } from 'trainer'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
-import { collect, examples, makeParams, settings, timeless, valuesOf, withFolder } from './support.ts'
+import { collect, makeParams, resumeIn, runIn, settings, timeless, valuesOf, withFolder } from './support.ts'
 
 afterEach(() => vi.restoreAllMocks())
-
-/** A run of 8 steps saved every 3, optionally going on from a checkpoint and stopping by `break` after `stopAfter`. */
-async function runIn(dir: string, { resume, stopAfter = 8 }: { resume?: Checkpoint; stopAfter?: number } = {}) {
-  const params = resume?.params ?? makeParams()
-  const batches = examples(5, resume ? (resume.data as number) : 7)
-  const log = await metricsLog(join(dir, 'metrics.jsonl'), { resume })
-  const checkpoint = { dir: join(dir, 'checkpoints'), every: 3, data: batches.state, metadata: { seed: 7 } }
-  const reports = []
-  for await (const report of train(settings(params, { batches, resume, gradientAccumulation: 2, checkpoint }))) {
-    await log(report)
-    reports.push(report)
-    if (report.step === stopAfter) break
-  }
-  const values = valuesOf(params)
-  tf.dispose(params)
-  const metrics = (await fs.readFile(join(dir, 'metrics.jsonl'), 'utf8')).replace(/"milliseconds":[^,}]+/g, '')
-  return { values, reports, metrics }
-}
 
 describe('checkpoints', () => {
   it('hold what was saved: weights, moments, data, report', () =>
@@ -69,8 +51,7 @@ describe('checkpoints', () => {
       withFolder(async (dir) => {
         const whole = await runIn(join(dir, 'whole'))
         await runIn(join(dir, 'cut'), { stopAfter })
-        const { path } = await latestCheckpoint(join(dir, 'cut/checkpoints'))
-        const resumed = await runIn(join(dir, 'cut'), path === undefined ? {} : { resume: await loadCheckpoint(path) })
+        const resumed = await resumeIn(join(dir, 'cut'))
         expect(resumed.values).toEqual(whole.values)
         expect(timeless(resumed.reports)).toEqual(timeless(whole.reports.slice(3 * Math.floor(stopAfter / 3))))
         expect(resumed.metrics).toBe(whole.metrics)

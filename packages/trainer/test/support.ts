@@ -1,8 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Params, StepReport, TrainOptions } from 'trainer'
+import {
+  type Checkpoint,
+  latestCheckpoint,
+  loadCheckpoint,
+  metricsLog,
+  type Params,
+  type StepReport,
+  type TrainOptions,
+  train,
+} from 'trainer'
 
 export interface Example {
   x: tf.Tensor2D
@@ -91,3 +100,34 @@ export async function withFolder<T>(body: (dir: string) => Promise<T>): Promise<
 }
 
 export const timeless = (reports: readonly StepReport[]): object[] => reports.map(({ milliseconds: _, checkpoint: __, ...rest }) => rest)
+
+/** A run of 8 steps saved every 3, optionally going on from a checkpoint and stopping by `break` after `stopAfter`. */
+export async function runIn(dir: string, { resume, stopAfter = 8, loss = meanSquare }: RunOptions = {}) {
+  const params = resume?.params ?? makeParams()
+  const batches = examples(5, resume ? (resume.data as number) : 7)
+  const log = await metricsLog(join(dir, 'metrics.jsonl'), { resume })
+  const checkpoint = { dir: join(dir, 'checkpoints'), every: 3, data: batches.state, metadata: { seed: 7 } }
+  const reports: StepReport[] = []
+  for await (const report of train(settings(params, { batches, resume, loss, gradientAccumulation: 2, checkpoint }))) {
+    await log(report)
+    reports.push(report)
+    if (report.step === stopAfter) break
+  }
+  const values = valuesOf(params)
+  tf.dispose(params)
+  const metrics = (await readFile(join(dir, 'metrics.jsonl'), 'utf8')).replace(/"milliseconds":[^,}]+/g, '')
+  return { values, reports, metrics }
+}
+
+/** Goes on from the newest whole checkpoint, or from the start. */
+export async function resumeIn(dir: string) {
+  const { path, skipped } = await latestCheckpoint(join(dir, 'checkpoints'))
+  const run = await runIn(dir, path === undefined ? {} : { resume: await loadCheckpoint(path) })
+  return { ...run, from: path && basename(path), skipped: skipped.map(({ path }) => basename(path)) }
+}
+
+interface RunOptions {
+  readonly resume?: Checkpoint
+  readonly stopAfter?: number
+  readonly loss?: typeof meanSquare
+}
