@@ -1,1 +1,19 @@
-export {}
+export type { RopeFrequencies } from './frequencies.ts'
+export { ropeFrequencies, XPOS_ABF } from './frequencies.ts'
+export type {
+  AbfScaling,
+  DynamicScaling,
+  LinearScaling,
+  Llama3Scaling,
+  LongRopeScaling,
+  NtkScaling,
+  PlainScaling,
+  ProportionalScaling,
+  RopeLayout,
+  RopeOptions,
+  RopeScaling,
+  XposScaling,
+  YarnScaling,
+} from './rope.ts'
+export type { RotateOptions } from './rotate.ts'
+export { rotate } from './rotate.ts'

@@ -59,10 +59,10 @@ describe('checkpoints', () => {
     ),
   )
 
-  it('keepLast newest folders stay', () =>
+  it('come every so many steps and after the last; the newest keepLast stay', () =>
     withFolder(async (dir) => {
       const params = makeParams()
-      await collect(train(settings(params, { checkpoint: { dir, every: 2, keepLast: 2 } })))
+      await collect(train(settings(params, { checkpoint: { dir, every: 3, keepLast: 2 } })))
       expect(await fs.readdir(dir)).toEqual(['step-00000006', 'step-00000008'])
       tf.dispose(params)
     }))

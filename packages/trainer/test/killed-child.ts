@@ -3,7 +3,6 @@
 // `line` after that save and before its report is logged, `size` no kill, but one step more than the file size limit of the process lets it save.
 import fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { latestCheckpoint, loadCheckpoint, type Params, train } from 'trainer'
 import { meanSquare, runIn } from './support.ts'
@@ -34,7 +33,7 @@ if (where === 'size') {
   }
 } else {
   let [calls, appended] = [0, 0]
-  if (where === 'weights') dieBefore('open', (path) => path.includes('00000006') && path.endsWith(join('', 'optimizer.safetensors')))
+  if (where === 'weights') dieBefore('open', (path) => path.includes('00000006') && path.endsWith('optimizer.safetensors'))
   if (where === 'rename') dieBefore('rename', (path) => path.endsWith('step-00000006.tmp'))
   if (where === 'line') dieBefore('appendFile', () => ++appended === 6)
   await runIn(dir, {

@@ -3,7 +3,7 @@ import { adamw, type Params, train } from 'trainer'
 import { describe, expect, it } from 'vitest'
 import { expectClose } from '../../../test/support/close.ts'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
-import { collect, type Example, examples, makeParams, meanSquare, settings, timeless, valuesOf } from './support.ts'
+import { collect, type Example, examples, makeParams, meanSquare, settings, valuesOf } from './support.ts'
 
 /** `count` examples of `size` rows each, the same rows whatever the cut. */
 const cutBatches = (sizes: readonly number[], total: number): Example[] =>
@@ -127,12 +127,17 @@ describe('train', () => {
       return params
     }))
 
-  it('does not depend on the order of the parameter record', async () => {
-    const [params, backwards] = [makeParams(), Object.fromEntries(Object.entries(makeParams()).reverse())]
-    const options = { totalSteps: 5, clipNorm: 0.1 }
-    expect(timeless(await collect(train(settings(backwards, options))))).toEqual(timeless(await collect(train(settings(params, options)))))
-    expect(valuesOf(backwards)).toEqual(valuesOf(params))
-    tf.dispose([params, backwards])
+  it('does not depend on the order of the parameter record, so that a checkpoint may have another', async () => {
+    // squared gradients over sixty powers of two: their float64 sum rounds, and in another order rounds differently
+    const names = Array.from({ length: 31 }, (_, i) => `p${i}`)
+    const loss = (params: Params) => tf.addN(names.map((name, i) => tf.mul(params[name]!, 1.1 * 2 ** -i)))
+    const normOf = async (order: string[]) => {
+      const params: Params = Object.fromEntries(order.map((name) => [name, tf.scalar(1)]))
+      const [report] = await collect(train({ params, loss, batches: [0], learningRate: () => 0.1, totalSteps: 1 }))
+      tf.dispose(params)
+      return report!.gradientNorm
+    }
+    expect(await normOf(names.toReversed())).toBe(await normOf(names))
   })
 })
 

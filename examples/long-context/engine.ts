@@ -1,0 +1,86 @@
+// Chooses the tfjs engine: the best that loads, or the one asked for.
+import { availableParallelism } from 'node:os'
+import * as tf from '@tensorflow/tfjs'
+import * as wasmBackend from '@tensorflow/tfjs-backend-wasm'
+import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
+import { registerTrainingKernels } from 'llama-kernels-tfjs'
+import { shareWasmHeap } from 'wasm-heap-tfjs'
+
+export type EngineName = 'auto' | 'cpu' | 'wasm' | 'webgpu' | 'node' | 'node-gpu'
+
+export interface Engine {
+  readonly name: Exclude<EngineName, 'auto'>
+  /** One line for a person: engine, threads, kernels. */
+  readonly description: string
+  /** Bytes the engine holds now: the wasm heap, else what tfjs counts. */
+  bytes(): number
+}
+
+const remedies = {
+  node: 'install it: `pnpm --filter @example/recipes add @tensorflow/tfjs-node` (Node ≤ 22)',
+  'node-gpu': 'install it: `pnpm --filter @example/recipes add @tensorflow/tfjs-node-gpu` (Linux, CUDA, Node ≤ 22)',
+  webgpu: 'install it: `pnpm --filter @example/recipes add webgpu @tensorflow/tfjs-backend-webgpu`, and a Vulkan driver',
+  wasm: 'it needs WebAssembly SIMD',
+  cpu: '',
+}
+
+/** Starts `name`. With 'auto' tries node-gpu, node, webgpu, wasm, cpu and takes the first that loads. Throws naming what is missing and how to get it. */
+export async function startEngine(name: EngineName, threads = availableParallelism()): Promise<Engine> {
+  if (name !== 'auto') {
+    try {
+      return await starters[name](threads)
+    } catch (error) {
+      throw new Error(`--engine ${name}: it does not load (${firstLine(error)}); ${remedies[name]} or leave --engine out to take the best that loads`, { cause: error })
+    }
+  }
+  for (const candidate of ['node-gpu', 'node', 'webgpu', 'wasm'] as const) {
+    try {
+      return await starters[candidate](threads)
+    } catch {
+      // not installed or not usable here: the next one
+    }
+  }
+  return starters.cpu(threads)
+}
+
+const firstLine = (error: unknown) => String(error instanceof Error ? error.message : error).split('\n')[0]
+
+const tfjsBytes = () => tf.memory().numBytes
+
+// optional packages: their names are variables, so that type checking does not ask for them
+async function native(name: 'node' | 'node-gpu', packageName: string): Promise<Engine> {
+  await import(packageName)
+  await tf.ready()
+  if (tf.getBackend() !== 'tensorflow') throw new Error(`the tfjs backend is ${tf.getBackend()}, not tensorflow`)
+  return { name, description: `${packageName}, TensorFlow's C library`, bytes: tfjsBytes }
+}
+
+const starters = {
+  'node-gpu': () => native('node-gpu', '@tensorflow/tfjs-node-gpu'),
+  node: () => native('node', '@tensorflow/tfjs-node'),
+  async webgpu(): Promise<Engine> {
+    const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const
+    const dawn: { create(options: string[]): object; globals: object } = await import(packages[0])
+    Object.assign(globalThis, dawn.globals)
+    Object.defineProperty(globalThis.navigator ?? Object.assign(globalThis, { navigator: {} }).navigator, 'gpu', { value: dawn.create([]), configurable: true })
+    await import(packages[1])
+    if (!(await tf.setBackend('webgpu'))) throw new Error('no WebGPU adapter')
+    return { name: 'webgpu', description: 'WebGPU through Dawn', bytes: tfjsBytes }
+  },
+  async wasm(threads: number): Promise<Engine> {
+    const shared = threads > 1 && (await shareWasmHeap(wasmBackend))
+    if (!(await tf.setBackend('wasm'))) throw new Error('tfjs-backend-wasm did not start')
+    const kernels = registerTrainingKernels({ threads: shared ? threads : 1 })
+    registerFlashAttention({ threads: shared ? threads : 1 })
+    const backend = tf.backend() as tf.KernelBackend & { wasm: { HEAPU8: Uint8Array } }
+    return {
+      name: 'wasm',
+      description: `tfjs-backend-wasm with our kernels (${kernels.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${kernels.threads} thread${kernels.threads === 1 ? '' : 's'})`,
+      bytes: () => backend.wasm.HEAPU8.length,
+    }
+  },
+  async cpu(): Promise<Engine> {
+    await tf.setBackend('cpu')
+    return { name: 'cpu', description: 'tfjs plain JavaScript (slow; for checks)', bytes: tfjsBytes }
+  },
+}

@@ -1,0 +1,147 @@
+// Recall exercises: documents whose end can be predicted only by looking far back. At this size a model meets too few of them in plain
+// text to learn retrieval at all, so a share of the training rows holds them: the same for every arm, and said in the report.
+import type { TextTokenizer } from './tokenizer.ts'
+
+/** The cues that follow the text. Evaluation asks with the same words. */
+export const cues = {
+  firstSentence: '\n\nThe first sentence again: ',
+  passKeyNeedle: ' The pass key is',
+  passKeyQuestion: '\n\nWhat is the pass key? The pass key is',
+  passage: '\n\nAgain: ',
+}
+
+export interface Exercise {
+  readonly id: string
+  readonly source: 'recall'
+  readonly tokens: number[]
+  readonly lossWeights: number[]
+}
+
+export interface ExerciseOptions {
+  readonly tokenizer: TextTokenizer
+  /** Token sequences of the training documents. */
+  readonly documents: readonly (readonly number[])[]
+  /** Length of an exercise in tokens. */
+  readonly length: number
+  /** Loss weight of the tokens asked for. */
+  readonly weight: number
+  /** Uniform numbers in [0, 1). */
+  readonly random: () => number
+}
+
+/**
+ * Endless exercises of at most `length` tokens, three kinds in turn: the first sentence, a pass key of five digits, a passage of the text.
+ * The digits in the needle, which nothing can predict, have loss weight 0.
+ */
+export const exercises = (options: ExerciseOptions): Generator<Exercise> => make(options, [firstSentence, passKey, passage])
+
+/**
+ * Endless shuffled passages, each repeated until the row is full: nothing but looking back can predict them, so the heads that copy
+ * form here first, in a tenth of the tokens that plain text would take at this size.
+ */
+export const shuffledPassages = (options: ExerciseOptions): Generator<Exercise> => make(options, [shuffled])
+
+/** The first `count` items. */
+export function take<Item>(items: Iterator<Item>, count: number): Item[] {
+  return Array.from({ length: count }, () => items.next().value as Item)
+}
+
+function* make(options: ExerciseOptions, kinds: readonly ((options: ExerciseOptions) => Piece[] | undefined)[]): Generator<Exercise> {
+  for (let i = 0, misses = 0; ; i++) {
+    const pieces = kinds[i % kinds.length]!(options)
+    const tokens = pieces?.flatMap((piece) => [...piece.tokens])
+    if (!pieces || !tokens || tokens.length > options.length) {
+      if (++misses > 10_000) throw new Error(`recall exercises of ${options.length} tokens: the texts have no document long enough for one; give longer texts, or --recall-share 0`)
+      continue
+    }
+    misses = 0
+    const lossWeights = pieces.flatMap(({ tokens, ask }) => Array.from(tokens, () => (ask === undefined ? 1 : ask ? options.weight : 0)))
+    yield { id: `recall-${i}`, source: 'recall', tokens, lossWeights }
+  }
+}
+
+/** Tokens with loss weight 1, or the weight of what is asked for (`ask: true`), or 0 (`ask: false`). */
+interface Piece {
+  readonly tokens: readonly number[]
+  readonly ask?: boolean
+}
+
+const start: Piece = { tokens: [0] }
+const whole = (from: number, random: () => number) => Math.floor(random() * from)
+
+function excerpt({ documents, random }: ExerciseOptions, tokens: number): readonly number[] | undefined {
+  const document = documents[whole(documents.length, random)]!
+  if (document.length < tokens) return undefined
+  const from = whole(document.length - tokens + 1, random)
+  return document.slice(from, from + tokens)
+}
+
+function firstSentence(options: ExerciseOptions): Piece[] | undefined {
+  const { tokenizer, length, random } = options
+  const document = options.documents[whole(options.documents.length, random)]!
+  const from = whole(Math.max(1, document.length - length), random)
+  // begin at the start of a sentence
+  const text = tokenizer.decode(document.slice(from, from + 2 * length))
+  const begin = from === 0 ? 0 : text.search(/(?<=[.!?]\s)\p{Lu}/u)
+  const sentence = begin < 0 ? undefined : text.slice(begin).match(/^.{20,240}?[.!?](?=\s)/su)?.[0]
+  if (sentence === undefined) return undefined
+  const answer = tokenizer.encode(sentence)
+  const cue = tokenizer.encode(cues.firstSentence)
+  const room = length - 2 - answer.length - cue.length
+  if (room < answer.length) return undefined
+  const body = tokenizer.encode(text.slice(begin)).slice(0, room)
+  return [start, { tokens: body }, { tokens: cue }, { tokens: answer, ask: true }, start]
+}
+
+function passKey(options: ExerciseOptions): Piece[] | undefined {
+  const { tokenizer, length, random } = options
+  const key = tokenizer.encode(` ${Array.from({ length: 5 }, () => whole(10, random)).join('')}`)
+  const before = tokenizer.encode(cues.passKeyNeedle)
+  const after = tokenizer.encode('. Remember it.')
+  const question = tokenizer.encode(cues.passKeyQuestion)
+  const filler = excerpt(options, length - 2 - before.length - after.length - question.length - 2 * key.length)
+  if (!filler) return undefined
+  const at = whole(filler.length + 1, random)
+  return [
+    start,
+    { tokens: filler.slice(0, at) },
+    { tokens: before },
+    { tokens: key, ask: false },
+    { tokens: after },
+    { tokens: filler.slice(at) },
+    { tokens: question },
+    { tokens: key, ask: true },
+    start,
+  ]
+}
+
+function passage(options: ExerciseOptions): Piece[] | undefined {
+  const { tokenizer, length, random } = options
+  const cue = tokenizer.encode(cues.passage)
+  const returns = excerpt(options, 8 + whole(Math.min(56, length / 4 - 8), random))
+  if (!returns) return undefined
+  const filler = excerpt(options, length - 2 - cue.length - 2 * returns.length)
+  if (!filler) return undefined
+  const at = whole(filler.length + 1, random)
+  return [
+    start,
+    { tokens: filler.slice(0, at) },
+    { tokens: returns },
+    { tokens: filler.slice(at) },
+    { tokens: cue },
+    { tokens: returns, ask: true },
+    start,
+  ]
+}
+
+function shuffled(options: ExerciseOptions): Piece[] | undefined {
+  const { length, random } = options
+  const passage = excerpt(options, 8 + whole(length / 2 - 8, random))?.slice()
+  if (!passage) return undefined
+  for (let i = passage.length - 1; i > 0; i--) {
+    const j = whole(i + 1, random)
+    ;[passage[i], passage[j]] = [passage[j]!, passage[i]!]
+  }
+  const again = Array.from({ length: length - 1 - passage.length }, (_, i) => passage[i % passage.length]!)
+  return [start, { tokens: passage, ask: false }, { tokens: again, ask: true }]
+}

@@ -1,0 +1,121 @@
+// Stages 6 and 7: question/answer pairs about long documents, and the rows that teach them.
+import type { LanguageModel } from 'long-context-eval'
+import { exactMatch, tokenF1 } from 'long-context-eval'
+import { extractiveComplete, instructionTemplate, type Pair, type PromptKind, selfInstruct } from 'selfinstruct'
+import { openAICompatible } from 'selfinstruct/openai'
+import type { Document } from 'seq-packer'
+import type { Settings } from './settings.ts'
+import type { TextTokenizer } from './tokenizer.ts'
+
+export interface LongDocument {
+  readonly id: string
+  readonly text: string
+}
+
+export interface Pairs {
+  /** Who wrote the pairs, for the report. */
+  readonly author: string
+  readonly pairs: readonly { documentId: string; promptKind: PromptKind; question: string; answer: string }[]
+  /** How many were rejected, by reason. */
+  readonly rejected: Readonly<Record<string, number>>
+}
+
+/** Stage 6 (paper §2.2, §4.3): a chat model writes a question and an answer about a random chunk, then checks its own answer. */
+export async function askPairs(documents: readonly LongDocument[], settings: Settings, onProgress: (done: number) => void): Promise<Pairs> {
+  const { chatUrl, chatModel, pairs: wanted } = settings
+  const complete = chatUrl !== undefined && chatModel !== undefined
+    ? openAICompatible({ baseURL: chatUrl, model: chatModel, apiKey: process.env.OPENAI_API_KEY ?? 'none' })
+    : extractiveComplete({ seed: 1 })
+  const author = chatUrl === undefined ? 'the built-in extractive generator (no language model)' : `${chatModel} at ${chatUrl}`
+  const pairs: Pair[] = []
+  const rejected: Record<string, number> = {}
+  const pairsPerDocument = Math.ceil(wanted / documents.length)
+  let done = 0
+  for await (const outcome of selfInstruct({ documents, complete, kinds: ['normal', 'short'], pairsPerDocument, chunkCharacters: 600, seed: 1, critique: true })) {
+    if (outcome.kind === 'pair') pairs.push(outcome)
+    else rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
+    onProgress(++done)
+  }
+  return { author, rejected, pairs: pairs.map(({ documentId, promptKind, question, answer }) => ({ documentId, promptKind, question, answer })) }
+}
+
+/** The documents pairs are asked about: windows of the held texts that fit the context with question and answer, as long as can be. */
+export function longDocuments(texts: readonly { readonly id: string; readonly text: string; readonly tokens: readonly number[] }[], longLength: number): LongDocument[] {
+  return texts.flatMap(({ id, text, tokens }) => {
+    // template, question and answer take up to a quarter of the context; tokens per character differ from text to text
+    const characters = Math.floor((0.75 * longLength * text.length) / Math.max(1, tokens.length))
+    if (text.length < characters) return []
+    return Array.from({ length: Math.min(8, Math.floor(text.length / characters)) }, (_, i) => ({ id: `${id}#${i}`, text: text.slice(i * characters, (i + 1) * characters) }))
+  })
+}
+
+export interface Instance {
+  /** Tokens of the template with document and question. */
+  readonly prompt: readonly number[]
+  readonly answer: readonly number[]
+  readonly question: string
+  readonly reference: string
+}
+
+/** One instance per pair: the full document, truncated to what fits the context, then question and answer (paper Fig. 11). */
+export function instances(pairs: Pairs['pairs'], documents: readonly LongDocument[], tokenizer: TextTokenizer, longLength: number): Instance[] {
+  const byId = new Map(documents.map((document) => [document.id, document.text]))
+  return pairs.flatMap(({ documentId, promptKind, question, answer }) => {
+    const whole = byId.get(documentId)!
+    const reply = [...tokenizer.encode(` ${answer}`), 0]
+    const fit = (text: string) => tokenizer.encode(instructionTemplate({ kind: promptKind, document: text, question }))
+    let prompt = fit(whole)
+    const over = prompt.length + reply.length + 1 - longLength
+    if (over > 0) prompt = fit(tokenizer.decode(tokenizer.encode(whole).slice(0, -over - 4)))
+    return prompt.length + reply.length < longLength ? [{ prompt, answer: reply, question, reference: answer }] : []
+  })
+}
+
+/** Rows' documents for tuning: loss over the whole sequence (the paper's choice) or on the answer only. */
+export function tuningDocuments(of: readonly Instance[], loss: 'whole' | 'answers'): Document[] {
+  return of.map(({ prompt, answer }, i) => ({
+    id: `pair-${i}`,
+    source: 'pairs',
+    tokens: [0, ...prompt, ...answer],
+    lossWeights: [0, ...prompt.map(() => (loss === 'whole' ? 1 : 0)), ...answer.map(() => 1)],
+  }))
+}
+
+export interface Answers {
+  /** Mean loss of held-out answers' tokens (nats). */
+  readonly loss: number
+  /** Token F1 and exact match of greedy answers, means in [0, 1]. */
+  readonly f1: number
+  readonly exactMatch: number
+  /** Loss of plain held-out text, every token of long rows. */
+  readonly textLoss: number
+  readonly samples: readonly { readonly question: string; readonly reference: string; readonly prediction: string }[]
+}
+
+/** What tuning did: answers to held-out questions about held-out documents, and what became of plain text. */
+export async function measureAnswers(
+  model: LanguageModel,
+  of: readonly Instance[],
+  windows: readonly Int32Array[],
+  tokenizer: TextTokenizer,
+  onProgress: (done: number) => void,
+): Promise<Answers> {
+  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length
+  const losses: number[] = []
+  const samples: Answers['samples'][number][] = []
+  for (const { prompt, answer, question, reference } of of) {
+    const [own] = await model.tokenLosses([Int32Array.from([0, ...prompt, ...answer])])
+    losses.push(...own!.subarray(1 + prompt.length))
+    const made = await model.generate(Int32Array.from(prompt), { maxNewTokens: 32 })
+    samples.push({ question, reference, prediction: tokenizer.decode(made).trim() })
+    onProgress(samples.length)
+  }
+  const text = (await model.tokenLosses(windows)).flatMap((row) => Array.from(row.subarray(1)))
+  return {
+    loss: mean(losses),
+    f1: mean(samples.map(({ prediction, reference }) => tokenF1(prediction, reference))),
+    exactMatch: mean(samples.map(({ prediction, reference }) => Number(exactMatch(prediction, reference)))),
+    textLoss: mean(text),
+    samples: samples.slice(0, 4),
+  }
+}

@@ -1,0 +1,106 @@
+// What can be set, with defaults by preset. Order of precedence: command line, YAML file (--config), preset, default.
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+const count = (least = 1) => z.coerce.number().int().min(least)
+const fraction = z.coerce.number().min(0).max(1)
+const rate = z.coerce.number().positive()
+
+const schema = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only').default('default').describe('name of the run; everything is kept under runs/<name>'),
+  runs: z.string().min(1).default('runs').describe('folder that holds the runs'),
+  seeds: z
+    .preprocess((value) => (typeof value === 'string' ? value.split(',') : typeof value === 'number' ? [value] : value), z.array(count(0)).min(1))
+    .default([1])
+    .describe('comma-separated seeds; each trains every arm anew'),
+  engine: z.enum(['auto', 'cpu', 'wasm', 'webgpu', 'node', 'node-gpu']).default('auto').describe('tfjs engine; auto takes the best that loads'),
+  threads: count().optional().describe('threads of the wasm engine (default: all processors)'),
+  texts: z.string().min(1).optional().describe('folder or file of .txt/.md documents instead of the built-in ones'),
+  maxTexts: count(10).default(10_000).describe('use at most this many documents'),
+  vocabularySize: count(300).default(1024).describe('byte-level BPE vocabulary'),
+  hiddenSize: count(8).default(64).describe('channels of the model'),
+  intermediateSize: count(8).default(192).describe('width of the SwiGLU layer'),
+  numLayers: count().default(2).describe('transformer blocks'),
+  numHeads: count().default(4).describe('query heads'),
+  numKvHeads: count().default(2).describe('key/value heads (grouped queries)'),
+  shortLength: count(32).default(128).describe('context of pretraining, in tokens'),
+  longLength: count(64).default(1024).describe('context after the extension, in tokens'),
+  tokensPerBatch: count(64).default(1024).describe('tokens per optimizer step, the same in every stage'),
+  ropeTheta: rate.default(10_000).describe('RoPE base of pretraining'),
+  abfTheta: rate.default(500_000).describe('adjusted base frequency (paper §4.1)'),
+  pretrainSteps: count().default(1500).describe('steps at short context'),
+  pretrainPeak: rate.default(3e-3).describe('peak learning rate of pretraining'),
+  extendSteps: count().default(100).describe('steps of every arm at long context'),
+  extendPeak: rate.default(1e-3).describe('peak learning rate of the arms'),
+  instructSteps: count().default(40).describe('steps of every instruction-tuning arm'),
+  instructPeak: rate.default(1e-3).describe('peak learning rate of instruction tuning'),
+  recallSteps: count(0).default(1200).describe('steps on shuffled passages before pretraining, where copying is learnt'),
+  recallShare: fraction.default(0.3).describe('share of training tokens in recall exercises, the same for every arm'),
+  recallWeight: rate.default(1).describe('loss weight of the tokens that a recall exercise asks for'),
+  checkpointEvery: count().default(50).describe('steps between checkpoints'),
+  evalDocuments: count(2).default(12).describe('held-out documents per measurement'),
+  evalTrials: count().default(4).describe('pass keys per length and depth'),
+  pairs: count(4).default(120).describe('question/answer pairs to ask for'),
+  chatUrl: z.url().optional().describe('OpenAI-compatible server that writes the pairs, for example http://127.0.0.1:11434/v1'),
+  chatModel: z.string().min(1).optional().describe('model name on that server (API key from OPENAI_API_KEY)'),
+})
+
+export type Settings = z.infer<typeof schema>
+
+const presets: Record<string, Partial<Settings>> = {
+  quick: {
+    name: 'quick', maxTexts: 60, vocabularySize: 512, hiddenSize: 64, intermediateSize: 192, numLayers: 2, shortLength: 64, longLength: 512,
+    recallSteps: 30, pretrainSteps: 60, extendSteps: 12, instructSteps: 6, evalDocuments: 4, evalTrials: 1, pairs: 24, checkpointEvery: 20,
+  },
+  default: {},
+  laptop: {
+    name: 'laptop', vocabularySize: 4096, hiddenSize: 256, intermediateSize: 768, numLayers: 4, numHeads: 8, numKvHeads: 2, shortLength: 1024,
+    longLength: 32_768, tokensPerBatch: 32_768, recallSteps: 300, pretrainSteps: 1500, pretrainPeak: 3e-3, extendSteps: 60, instructSteps: 20, evalDocuments: 8,
+    pairs: 200, checkpointEvery: 10,
+  },
+} // biome-ignore format: one line a topic
+
+const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** Settings from `argv` (without node and script). Prints help and exits for `--help`; throws an Error that names option, value and rule. */
+export function readSettings(argv: readonly string[]): Settings {
+  const command = new Command('pnpm start')
+    .description('Takes a small Llama from a short to a long context, the way of Xiong et al. 2023, and reports what came of it.')
+    .addOption(new Option('--preset <name>', 'set of defaults').choices(Object.keys(presets)).default('default'))
+    .option('--config <file>', 'YAML file with any of the settings below, in camelCase')
+    .configureHelp({ showGlobalOptions: true })
+  for (const [key, field] of Object.entries(schema.shape)) {
+    const fallback = field instanceof z.ZodDefault ? ` (default: ${String(schema.shape[key as keyof Settings].safeParse(undefined).data)})` : ''
+    command.option(`--${kebab(key)} <value>`, `${field.description ?? ''}${fallback}`)
+  }
+  // pnpm hands on the `--` of `pnpm start -- --help`
+  const flags = command.parse(argv.filter((word, i) => i > 0 || word !== '--'), { from: 'user' }).opts<Record<string, string>>()
+  const { preset = 'default', config, ...given } = flags
+  const file: unknown = config === undefined ? {} : parse(readFileSync(config, 'utf8'))
+  if (typeof file !== 'object' || file === null || Array.isArray(file)) throw new Error(`--config ${config}: expected a YAML mapping of settings, got ${JSON.stringify(file)}`)
+  const result = schema.safeParse({ ...presets[preset], ...file, ...given })
+  if (!result.success) {
+    const lines = result.error.issues.map((issue) => {
+      const key = String(issue.path[0] ?? ('keys' in issue ? issue.keys : ''))
+      const value = { ...file, ...given }[key as keyof typeof given]
+      return `  --${kebab(key)}${value === undefined ? '' : ` ${JSON.stringify(value)}`}: ${issue.message}`
+    })
+    throw new Error(`settings are not valid:\n${lines.join('\n')}\nSee \`pnpm start --help\`.`)
+  }
+  return consistent(result.data)
+}
+
+function consistent(settings: Settings): Settings {
+  const { shortLength, longLength, tokensPerBatch, hiddenSize, numHeads, numKvHeads, chatUrl, chatModel } = settings
+  const fail = (message: string) => {
+    throw new Error(`settings are not valid:\n  ${message}\nSee \`pnpm start --help\`.`)
+  }
+  if (longLength <= shortLength || longLength % shortLength !== 0) fail(`--long-length ${longLength}: must be a multiple of --short-length ${shortLength}, for example ${8 * shortLength}`)
+  if (tokensPerBatch % longLength !== 0) fail(`--tokens-per-batch ${tokensPerBatch}: must be a multiple of --long-length ${longLength}, so that every stage sees as many tokens a step`)
+  if (hiddenSize % (2 * numHeads) !== 0) fail(`--hidden-size ${hiddenSize}: must be a multiple of 2·--num-heads = ${2 * numHeads} (rotary pairs)`)
+  if (numHeads % numKvHeads !== 0) fail(`--num-kv-heads ${numKvHeads}: must divide --num-heads ${numHeads}`)
+  if ((chatUrl === undefined) !== (chatModel === undefined)) fail(`--chat-url and --chat-model belong together; got only ${chatUrl === undefined ? '--chat-model' : '--chat-url'}`)
+  return settings
+}
