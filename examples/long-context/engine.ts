@@ -30,7 +30,10 @@ export async function startEngine(name: EngineName, threads = availableParalleli
     try {
       return await starters[name](threads)
     } catch (error) {
-      throw new Error(`--engine ${name}: it does not load (${firstLine(error)}); ${remedies[name]} or leave --engine out to take the best that loads`, { cause: error })
+      throw new Error(
+        `--engine ${name}: it does not load (${firstLine(error)}); ${remedies[name]} or leave --engine out to take the best that loads`,
+        { cause: error },
+      )
     }
   }
   for (const candidate of ['node-gpu', 'node', 'webgpu', 'wasm'] as const) {
@@ -55,14 +58,17 @@ async function native(name: 'node' | 'node-gpu', packageName: string): Promise<E
   return { name, description: `${packageName}, TensorFlow's C library`, bytes: tfjsBytes }
 }
 
-const starters = {
+const starters: Record<Engine['name'], (threads: number) => Promise<Engine>> = {
   'node-gpu': () => native('node-gpu', '@tensorflow/tfjs-node-gpu'),
   node: () => native('node', '@tensorflow/tfjs-node'),
   async webgpu(): Promise<Engine> {
     const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const
     const dawn: { create(options: string[]): object; globals: object } = await import(packages[0])
     Object.assign(globalThis, dawn.globals)
-    Object.defineProperty(globalThis.navigator ?? Object.assign(globalThis, { navigator: {} }).navigator, 'gpu', { value: dawn.create([]), configurable: true })
+    Object.defineProperty(globalThis.navigator ?? Object.assign(globalThis, { navigator: {} }).navigator, 'gpu', {
+      value: dawn.create([]),
+      configurable: true,
+    })
     await import(packages[1])
     if (!(await tf.setBackend('webgpu'))) throw new Error('no WebGPU adapter')
     return { name: 'webgpu', description: 'WebGPU through Dawn', bytes: tfjsBytes }

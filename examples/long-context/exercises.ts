@@ -51,7 +51,10 @@ function* make(options: ExerciseOptions, kinds: readonly ((options: ExerciseOpti
     const pieces = kinds[i % kinds.length]!(options)
     const tokens = pieces?.flatMap((piece) => [...piece.tokens])
     if (!pieces || !tokens || tokens.length > options.length) {
-      if (++misses > 10_000) throw new Error(`recall exercises of ${options.length} tokens: the texts have no document long enough for one; give longer texts, or --recall-share 0`)
+      if (++misses > 10_000)
+        throw new Error(
+          `recall exercises of ${options.length} tokens: the texts have no document long enough for one; give longer texts, or --recall-share 0`,
+        )
       continue
     }
     misses = 0

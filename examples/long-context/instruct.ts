@@ -1,10 +1,12 @@
 // Stages 6 and 7: question/answer pairs about long documents, and the rows that teach them.
 import type { LanguageModel } from 'long-context-eval'
 import { exactMatch, tokenF1 } from 'long-context-eval'
-import { extractiveComplete, instructionTemplate, type Pair, type PromptKind, selfInstruct } from 'selfinstruct'
+import { extractiveComplete, instructionTemplate, type PromptKind, selfInstruct } from 'selfinstruct'
 import { openAICompatible } from 'selfinstruct/openai'
 import type { Document } from 'seq-packer'
-import type { Settings } from './settings.ts'
+import { mean } from './metrics.ts'
+import { remember } from './remember.ts'
+import { describeCounts } from './texts.ts'
 import type { TextTokenizer } from './tokenizer.ts'
 
 export interface LongDocument {
@@ -20,32 +22,66 @@ export interface Pairs {
   readonly rejected: Readonly<Record<string, number>>
 }
 
-/** Stage 6 (paper §2.2, §4.3): a chat model writes a question and an answer about a random chunk, then checks its own answer. */
-export async function askPairs(documents: readonly LongDocument[], settings: Settings, onProgress: (done: number) => void): Promise<Pairs> {
-  const { chatUrl, chatModel, pairs: wanted } = settings
-  const complete = chatUrl !== undefined && chatModel !== undefined
-    ? openAICompatible({ baseURL: chatUrl, model: chatModel, apiKey: process.env.OPENAI_API_KEY ?? 'none' })
-    : extractiveComplete({ seed: 1 })
-  const author = chatUrl === undefined ? 'the built-in extractive generator (no language model)' : `${chatModel} at ${chatUrl}`
-  const pairs: Pair[] = []
-  const rejected: Record<string, number> = {}
-  const pairsPerDocument = Math.ceil(wanted / documents.length)
-  let done = 0
-  for await (const outcome of selfInstruct({ documents, complete, kinds: ['normal', 'short'], pairsPerDocument, chunkCharacters: 600, seed: 1, critique: true })) {
-    if (outcome.kind === 'pair') pairs.push(outcome)
-    else rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
-    onProgress(++done)
-  }
-  return { author, rejected, pairs: pairs.map(({ documentId, promptKind, question, answer }) => ({ documentId, promptKind, question, answer })) }
+export interface AskOptions {
+  readonly chatUrl?: string | undefined
+  readonly chatModel?: string | undefined
+  /** How many pairs to ask for. */
+  readonly pairs: number
+  /** Every answer of the chat model is kept here as it comes. */
+  readonly answersFile: string
+  readonly onProgress: (done: number) => void
 }
 
+/** Stage 6 (paper §2.2, §4.3): a chat model writes a question and an answer about a random chunk, then checks its own answer. */
+export async function askPairs(documents: readonly LongDocument[], options: AskOptions): Promise<Pairs> {
+  const { chatUrl, chatModel, pairs: wanted, answersFile, onProgress } = options
+  const asked = documents.slice(0, wanted)
+  const [complete, author] =
+    chatUrl !== undefined && chatModel !== undefined
+      ? [
+          openAICompatible({ baseURL: chatUrl, model: chatModel, apiKey: process.env.OPENAI_API_KEY ?? 'none' }),
+          `${chatModel} at ${chatUrl}`,
+        ]
+      : [extractiveComplete({ seed: 1 }), 'the built-in extractive generator (no language model)']
+  const pairs: Pairs['pairs'][number][] = []
+  const rejected: Record<string, number> = {}
+  let done = 0
+  for await (const outcome of selfInstruct({
+    documents: asked,
+    complete: remember(complete, answersFile),
+    kinds: ['normal', 'short'],
+    pairsPerDocument: Math.ceil(wanted / asked.length),
+    chunkCharacters: 600,
+    critique: true,
+    seed: 1,
+  })) {
+    if (outcome.kind === 'rejection') rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
+    else pairs.push({ documentId: outcome.documentId, promptKind: outcome.promptKind, question: outcome.question, answer: outcome.answer })
+    onProgress(++done)
+  }
+  if (pairs.length === 0)
+    throw new Error(
+      `self-instruct: ${author} gave no usable pair (${describeCounts(rejected)}); its answers are in ${answersFile}. Try another --chat-model`,
+    )
+  return { author, rejected, pairs }
+}
+
+export const describePairs = ({ author, pairs, rejected }: Pairs): string =>
+  `${pairs.length} pairs by ${author}${Object.keys(rejected).length > 0 ? `; rejected: ${describeCounts(rejected)}` : ''}`
+
 /** The documents pairs are asked about: windows of the held texts that fit the context with question and answer, as long as can be. */
-export function longDocuments(texts: readonly { readonly id: string; readonly text: string; readonly tokens: readonly number[] }[], longLength: number): LongDocument[] {
+export function longDocuments(
+  texts: readonly { readonly id: string; readonly text: string; readonly tokens: readonly number[] }[],
+  longLength: number,
+): LongDocument[] {
   return texts.flatMap(({ id, text, tokens }) => {
     // template, question and answer take up to a quarter of the context; tokens per character differ from text to text
     const characters = Math.floor((0.75 * longLength * text.length) / Math.max(1, tokens.length))
     if (text.length < characters) return []
-    return Array.from({ length: Math.min(8, Math.floor(text.length / characters)) }, (_, i) => ({ id: `${id}#${i}`, text: text.slice(i * characters, (i + 1) * characters) }))
+    return Array.from({ length: Math.min(8, Math.floor(text.length / characters)) }, (_, i) => ({
+      id: `${id}#${i}`,
+      text: text.slice(i * characters, (i + 1) * characters),
+    }))
   })
 }
 
@@ -58,7 +94,12 @@ export interface Instance {
 }
 
 /** One instance per pair: the full document, truncated to what fits the context, then question and answer (paper Fig. 11). */
-export function instances(pairs: Pairs['pairs'], documents: readonly LongDocument[], tokenizer: TextTokenizer, longLength: number): Instance[] {
+export function instances(
+  pairs: Pairs['pairs'],
+  documents: readonly LongDocument[],
+  tokenizer: TextTokenizer,
+  longLength: number,
+): Instance[] {
   const byId = new Map(documents.map((document) => [document.id, document.text]))
   return pairs.flatMap(({ documentId, promptKind, question, answer }) => {
     const whole = byId.get(documentId)!
@@ -100,7 +141,6 @@ export async function measureAnswers(
   tokenizer: TextTokenizer,
   onProgress: (done: number) => void,
 ): Promise<Answers> {
-  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length
   const losses: number[] = []
   const samples: Answers['samples'][number][] = []
   for (const { prompt, answer, question, reference } of of) {

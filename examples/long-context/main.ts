@@ -3,26 +3,27 @@
 //   pnpm start                         at most ten minutes on two cores       pnpm start --preset quick      about a minute
 //   pnpm start --texts my-books/       with texts of your own                 pnpm start --help              every setting
 // Stop it whenever you like: the same command goes on where it stopped. Everything is kept under runs/<name>/.
-import { existsSync, readFileSync } from 'node:fs'
+import './failures.ts'
 import * as tf from '@tensorflow/tfjs'
 import { cosine } from 'cosine-schedule'
-import { countParams, initParams, type LlamaConfig, llamaConfig, loadPretrained, loss, type Params, savePretrained } from 'llama-model'
+import { countParams, initParams, type LlamaConfig, loadPretrained, loss, type Params, savePretrained } from 'llama-model'
 import type { RopeOptions } from 'rope-abf'
 import { type Document, mix, pack, utilisation } from 'seq-packer'
-import { type Batch, batches } from 'seq-packer/tfjs'
+import { batches } from 'seq-packer/tfjs'
 import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, train } from 'trainer'
 import { startEngine } from './engine.ts'
 import { exercises, shuffledPassages, take } from './exercises.ts'
-import { askPairs, instances, measureAnswers, measureAnswersSteps } from './instruct.ts'
-import { measure, measureSteps } from './measure.ts'
-import { languageModel } from './probe.ts'
+import { type Answers, askPairs, describePairs, instances, longDocuments, measureAnswers, tuningDocuments } from './instruct.ts'
+import { type Measures, measure, measureSteps } from './measure.ts'
+import { answered, gatherMetrics, measured, summary, type Training, trained } from './metrics.ts'
+import { languageModel, smallLlama } from './model.ts'
 import { progress } from './progress.ts'
 import { randomFrom } from './random.ts'
-import { type Arm, armNames, type SeedResults, type Training, writeReport } from './report/report.ts'
-import { openRun, writeWhole } from './run.ts'
+import { type Arm, armNames, type SeedResults, type Tuning, writeReport } from './report/report.ts'
+import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
-import { readTexts } from './texts.ts'
-import { loadTokenizer, tokenizerConfig, trainTokenizer } from './tokenizer.ts'
+import { describeTexts, describeTokens, readTexts } from './texts.ts'
+import { loadTokenizer, tokenizerFiles, trainTokenizer } from './tokenizer.ts'
 
 const settings = readSettings(process.argv.slice(2))
 const { shortLength, longLength, tokensPerBatch } = settings
@@ -30,27 +31,25 @@ const run = await openRun(settings)
 const engine = await startEngine(settings.engine, settings.threads)
 console.log(`run     ${run.folder}\nengine  ${engine.description}`)
 console.log(`context ${shortLength} → ${longLength} tokens, ${tokensPerBatch} tokens a step in every stage`)
-let peakBytes = 0
 
 // ---- 1. texts ------------------------------------------------------------------------------------------------------------------------
 const corpus = await run.stage(
   'texts',
   '1. Texts: real documents, filtered for quality before length, split by document',
-  () => readTexts({ path: settings.texts, maxTexts: settings.maxTexts, minCharacters: 4 * shortLength }),
-  ({ texts, dropped }) => {
-    const of = (split: string) => texts.filter((text) => text.split === split).length
-    const gone = Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`)
-    return `${of('train')} for training, ${of('validation')} for validation, ${of('test')} for test${gone.length > 0 ? `; dropped: ${gone.join(', ')}` : ''}`
-  },
+  () => readTexts({ path: settings.texts, maxTexts: settings.maxTexts, shortLength, longLength }),
+  describeTexts,
 )
 
 // ---- 2. tokens -----------------------------------------------------------------------------------------------------------------------
-const ofSplit = (split: string) => corpus.texts.filter((text) => text.split === split)
 const tokenizerJson = await run.stage(
   'tokenizer',
   `2. Tokenise: byte-level BPE of ${settings.vocabularySize} tokens, trained on the training texts`,
-  () => trainTokenizer(ofSplit('train').map(({ text }) => text), settings.vocabularySize),
-  () => `runs/${settings.name}/results/tokenizer.json; every model folder gets a Hugging Face tokenizer.json`,
+  () =>
+    trainTokenizer(
+      corpus.texts.filter(({ split }) => split === 'train').map(({ text }) => text),
+      settings.vocabularySize,
+    ),
+  () => 'every model folder gets it as a Hugging Face tokenizer.json',
 )
 const tokenizer = loadTokenizer(tokenizerJson)
 const tokens = await run.stage(
@@ -65,48 +64,42 @@ const tokens = await run.stage(
     bar.stop()
     return encoded
   },
-  (encoded) => {
-    const total = encoded.reduce((sum, own) => sum + own.length, 0)
-    return `${total.toLocaleString('en-US')} tokens; ${encoded.filter((own) => own.length >= longLength).length} documents of ${longLength} tokens or more`
-  },
+  (encoded) => describeTokens(encoded, longLength),
 )
 const documents = corpus.texts.map((text, i) => ({ ...text, tokens: tokens[i]! }))
-const training = documents.filter(({ split }) => split === 'train')
-const tokenizerFiles = { 'tokenizer.json': JSON.stringify(tokenizerJson), 'tokenizer_config.json': JSON.stringify(tokenizerConfig, null, 2) }
+const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
+const training = ofSplit('train')
+const validationRows = ofSplit('validation').map(({ tokens }) => Int32Array.from([0, ...tokens.slice(0, longLength - 1)]))
 
 // ---- the parts every training stage shares ---------------------------------------------------------------------------------------------
-const base: LlamaConfig = llamaConfig({
-  architectures: ['LlamaForCausalLM'],
-  vocab_size: settings.vocabularySize,
-  hidden_size: settings.hiddenSize,
-  intermediate_size: settings.intermediateSize,
-  num_hidden_layers: settings.numLayers,
-  num_attention_heads: settings.numHeads,
-  num_key_value_heads: settings.numKvHeads,
-  max_position_embeddings: shortLength,
-  rope_theta: settings.ropeTheta,
-  rms_norm_eps: 1e-5,
-  initializer_range: 0.04, // small models start faster from larger numbers than the usual 0.02
-  tie_word_embeddings: true,
-  bos_token_id: 0,
-  eos_token_id: 0,
-})
-const headDim = base.headDim
+const base = smallLlama(settings)
+const { headDim } = base
 const ropes: Record<Arm, RopeOptions> = {
   abf: { headDim, base: settings.ropeTheta, scaling: { kind: 'abf', base: settings.abfTheta } },
   rope: { headDim, base: settings.ropeTheta },
   pi: { headDim, base: settings.ropeTheta, scaling: { kind: 'linear', factor: longLength / shortLength } },
 }
 
-/** Texts and recall exercises, mixed by tokens; documents of one row do not see each other, short ones are packed, long rows are padded at the right. */
-function rows(rowLength: number, steps: number, seed: number) {
-  const random = randomFrom(seed)
-  const wanted = Math.ceil((1.1 * steps * tokensPerBatch * settings.recallShare) / rowLength) + 1
-  const recall = take(exercises({ tokenizer, documents: training.map((own) => own.tokens), length: rowLength, weight: settings.recallWeight, random }), wanted)
-  const sources: Record<string, Document[]> = settings.recallShare > 0 ? { recall } : {}
-  for (const { id, source, tokens } of training) (sources[source] ??= []).push({ id, source, tokens: [0, ...tokens] })
-  const texts = Object.keys(sources).filter((name) => name !== 'recall')
-  const weights = Object.fromEntries(Object.keys(sources).map((name) => [name, name === 'recall' ? settings.recallShare : (1 - settings.recallShare) / texts.length]))
+/** Recall exercises for `steps` steps of rows of `length` tokens, and a tenth more: the mix takes them in an order of its own. */
+function recallDocuments(kind: typeof exercises, length: number, steps: number, share: number, seed: number): Document[] {
+  const count = Math.ceil((1.1 * steps * tokensPerBatch * share) / length) + 1
+  const own = training.map(({ tokens }) => tokens)
+  return take(kind({ tokenizer, documents: own, length, weight: settings.recallWeight, random: randomFrom(seed) }), count)
+}
+
+/** Texts and recall exercises, mixed by tokens; documents of one row do not see each other, short ones are packed, long ones cut into rows. */
+function textRows(rowLength: number, steps: number, seed: number) {
+  const share = settings.recallShare
+  const sources: Record<string, Document[]> = share > 0 ? { recall: recallDocuments(exercises, rowLength, steps, share, seed) } : {}
+  const names = [...new Set(training.map(({ source }) => source))]
+  for (const name of names)
+    sources[name] = training
+      .filter(({ source }) => source === name)
+      .map(({ id, source, tokens }) => ({ id, source, tokens: [0, ...tokens] }))
+  const weights = {
+    ...(share > 0 ? { recall: share } : {}),
+    ...Object.fromEntries(names.map((name) => [name, (1 - share) / names.length])),
+  }
   return pack(mix(sources, { weights, seed }), { rowLength, strategy: 'best-fit' })
 }
 
@@ -114,7 +107,7 @@ interface TrainingStage {
   readonly id: string
   readonly config: LlamaConfig
   readonly params: Params
-  readonly rows: ReturnType<typeof pack>
+  readonly rows: ReturnType<typeof textRows>
   readonly rowLength: number
   readonly steps: number
   readonly peak: number
@@ -127,10 +120,11 @@ async function trainModel({ id, config, params, rows, rowLength, steps, peak }: 
   const resume = path === undefined ? undefined : await loadCheckpoint(path)
   const data = batches(rows, tokensPerBatch / rowLength)
   if (resume) data.restore(resume.data as ReturnType<typeof data.state>)
-  const log = await metricsLog(run.path('metrics', `${id}.jsonl`), { resume })
+  const file = run.path('metrics', `${id}.jsonl`)
+  const log = await metricsLog(file, { resume })
   const bar = progress(`training ${id}`, steps)
-  const start = performance.now()
-  for await (const report of train<Batch>({
+  let peakBytes = 0
+  for await (const report of train({
     params,
     loss: (params, batch) => loss(params, config, batch),
     batches: data,
@@ -146,14 +140,12 @@ async function trainModel({ id, config, params, rows, rowLength, steps, peak }: 
     bar.update(report.step, `loss ${report.loss.toFixed(3)}, ${((tokensPerBatch * 1000) / report.milliseconds).toFixed(0)} tokens/s`)
   }
   bar.stop()
-  await savePretrained(run.path('models', id), { params, config, tokenizer: tokenizerFiles })
-  const lines = readFileSync(run.path('metrics', `${id}.jsonl`), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { step: number; loss: number })
-  const every = Math.max(1, Math.floor(lines.length / 100))
-  const mean = (from: number, to: number) => lines.slice(from, to).reduce((sum, own) => sum + own.loss, 0) / (to - from)
-  const curve = lines.flatMap(({ step }, i) => ((i + 1) % every === 0 ? [{ tokens: step * tokensPerBatch, loss: mean(i + 1 - every, i + 1) }] : []))
-  return { steps, tokens: steps * tokensPerBatch, seconds: (performance.now() - start) / 1000, lastLoss: mean(Math.max(0, lines.length - 20), lines.length), curve }
+  await savePretrained(run.path('models', id), { params, config, tokenizer: tokenizerFiles(tokenizerJson) })
+  const validation = await languageModel(params, config, tokensPerBatch).tokenLosses(
+    validationRows.map((row) => row.subarray(0, rowLength)),
+  )
+  return { ...summary(file, tokensPerBatch, validation), peakBytes }
 }
-const trained = ({ lastLoss, tokens, seconds }: Training) => `${tokens.toLocaleString('en-US')} tokens, ${(tokens / seconds).toFixed(0)} tokens/s, last loss ${lastLoss.toFixed(3)}`
 
 /** Loads the model a stage left behind, hands it to `work`, disposes it. */
 async function withModel<Result>(id: string, work: (params: Params, config: LlamaConfig) => Promise<Result>): Promise<Result> {
@@ -165,45 +157,146 @@ async function withModel<Result>(id: string, work: (params: Params, config: Llam
   }
 }
 
-// ---- 6a. question/answer pairs, asked once for all seeds --------------------------------------------------------------------------------
-const asked = longDocuments(training, longLength)
-const askedHeldOut = longDocuments(documents.filter(({ split }) => split === 'test'), longLength)
-const ask = (id: string, title: string, from: typeof asked, wanted: number) =>
+// ---- 6. question/answer pairs: asked once, for all seeds ------------------------------------------------------------------------------
+// (before the models, so that a chat server that does not answer is noticed in the first minute)
+const longTraining = longDocuments(training, longLength)
+const longTest = longDocuments(ofSplit('test'), longLength)
+const ask = (id: string, of: string, from: typeof longTest, wanted: number) =>
   run.stage(
     id,
-    title,
+    `6. Self-instruct: question/answer pairs from long ${of} documents, checked by their author`,
     async () => {
       const bar = progress('asking', wanted)
-      const pairs = await askPairs(from.slice(0, wanted), { ...settings, pairs: wanted }, bar.update)
+      const pairs = await askPairs(from, { ...settings, pairs: wanted, answersFile: run.path(`${id}.chat.jsonl`), onProgress: bar.update })
       bar.stop()
       return pairs
     },
-    ({ author, pairs, rejected }) => {
-      const reasons = Object.entries(rejected).map(([reason, n]) => `${n} ${reason}`)
-      return `${pairs.length} pairs by ${author}${reasons.length > 0 ? `; rejected: ${reasons.join(', ')}` : ''}`
-    },
+    describePairs,
   )
+const pairs = await ask('pairs', 'training', longTraining, settings.pairs)
+const heldOutPairs = await ask('held-out-pairs', 'test', longTest, Math.ceil(settings.pairs / 5))
+const lessons = instances(pairs.pairs, longTraining, tokenizer, longLength)
+const questions = instances(heldOutPairs.pairs, longTest, tokenizer, longLength)
+const arms = Object.keys(armNames) as Arm[]
 
 const seeds: SeedResults[] = []
-let fill = 0
 for (const seed of settings.seeds) {
   const id = (name: string) => `seed-${seed}-${name}`
   const trainings: Record<string, Training> = {}
 
-  // ---- 3. pretrain at short context ------------------------------------------------------------------------------------------------
+  // ---- 3. pretrain at short context ----------------------------------------------------------------------------------------------------
   trainings.pretrain = await run.stage(
     id('pretrain'),
-    `3. Pretrain at ${shortLength} tokens, RoPE base ${settings.ropeTheta} (seed ${seed})`,
+    `3. Pretrain at ${shortLength} tokens, RoPE base ${settings.ropeTheta}: ${countParams(base).toLocaleString('en-US')} parameters (seed ${seed})`,
     async () => {
       const params = initParams(base, seed)
-      console.log(`  ${countParams(base).toLocaleString('en-US')} parameters`)
+      const shared = { config: base, params, rowLength: shortLength, peak: settings.pretrainPeak }
       try {
-        const shared = { config: base, params, rowLength: shortLength, peak: settings.pretrainPeak }
-        await trainModel({ ...shared, id: id('recall'), rows: recallRows(seed), steps: settings.recallSteps })
-        return await trainModel({ ...shared, id: id('short'), rows: rows(shortLength, settings.pretrainSteps, seed), steps: settings.pretrainSteps })
+        const { recallSteps, pretrainSteps } = settings
+        if (recallSteps > 0) {
+          const passages = recallDocuments(shuffledPassages, shortLength, recallSteps, 1, seed + 1000)
+          const rows = pack(mix({ passages }, { weights: { passages: 1 }, seed }), { rowLength: shortLength, strategy: 'best-fit' })
+          await trainModel({ ...shared, id: id('recall'), rows, steps: recallSteps })
+        }
+        return await trainModel({ ...shared, id: id('short'), rows: textRows(shortLength, pretrainSteps, seed), steps: pretrainSteps })
       } finally {
         tf.dispose(params)
       }
     },
     trained,
   )
+
+  // ---- 4. extend: the same checkpoint, data, steps and tokens per batch; only the rotary frequencies differ --------------------------------
+  for (const arm of arms)
+    trainings[arm] = await run.stage(
+      id(arm),
+      `4. Extend to ${longLength} tokens: ${armNames[arm]} (seed ${seed})`,
+      () =>
+        withModel(id('short'), (params, config) =>
+          trainModel({
+            id: id(arm),
+            config: { ...config, rope: ropes[arm], maxPositionEmbeddings: longLength },
+            params,
+            rows: textRows(longLength, settings.extendSteps, seed + 1),
+            rowLength: longLength,
+            steps: settings.extendSteps,
+            peak: settings.extendPeak,
+          }),
+        ),
+      trained,
+    )
+
+  // ---- 5. measure every arm, and the model before, on held-out documents -----------------------------------------------------------------
+  const measures = {} as Record<Arm | 'short', Measures>
+  for (const arm of ['short', ...arms] as const)
+    measures[arm] = await run.stage(
+      id(`measure-${arm}`),
+      `5. Measure: ${arm === 'short' ? 'before the extension' : armNames[arm]} (seed ${seed})`,
+      () =>
+        withModel(id(arm), async (params, config) => {
+          const bar = progress('measuring', measureSteps)
+          const { evalDocuments, evalTrials } = settings
+          const options = { tokenizer, texts: ofSplit('test'), shortLength, longLength, evalDocuments, evalTrials, onProgress: bar.update }
+          const found = await measure(languageModel(params, config, tokensPerBatch), options)
+          bar.stop()
+          return found
+        }),
+      measured,
+    )
+
+  // ---- 7. instruction tuning of the ABF model: loss over the whole sequence, or on answers only -------------------------------------------
+  const answers = {} as Record<Tuning, Answers>
+  for (const tuning of ['before', 'answers', 'whole'] as const) {
+    const model = tuning === 'before' ? id('abf') : id(`instruct-${tuning}`)
+    if (tuning !== 'before')
+      trainings[`instruct-${tuning}`] = await run.stage(
+        model,
+        `7. Instruct: loss ${tuning === 'whole' ? 'over the whole sequence' : 'on answers only'} (seed ${seed})`,
+        () =>
+          withModel(id('abf'), (params, config) => {
+            const sources = { pairs: tuningDocuments(lessons, tuning) }
+            const rows = pack(mix(sources, { weights: { pairs: 1 }, seed }), { rowLength: longLength, strategy: 'pad' })
+            const { instructSteps: steps, instructPeak: peak } = settings
+            return trainModel({ id: model, config, params, rows, rowLength: longLength, steps, peak })
+          }),
+        trained,
+      )
+    answers[tuning] = await run.stage(
+      id(`answers-${tuning}`),
+      `   Answer ${questions.length} held-out questions (seed ${seed})`,
+      () =>
+        withModel(model, async (params, config) => {
+          const bar = progress('answering', questions.length)
+          const windows = validationRows.slice(0, settings.evalDocuments)
+          const found = await measureAnswers(languageModel(params, config, tokensPerBatch), questions, windows, tokenizer, bar.update)
+          bar.stop()
+          return found
+        }),
+      answered,
+    )
+  }
+  seeds.push({ seed, training: trainings, measures, answers })
+}
+
+// ---- 8. report -------------------------------------------------------------------------------------------------------------------------
+const sample = take(textRows(shortLength, 100, settings.seeds[0]!)[Symbol.iterator](), 200)
+const results = {
+  settings,
+  engine: engine.description,
+  config: base,
+  parameters: countParams(base),
+  ropes,
+  documents,
+  dropped: corpus.dropped,
+}
+writeReport(run.path('report.html'), {
+  ...results,
+  utilisation: utilisation(sample).fraction,
+  pairs,
+  heldOutPairs,
+  stages: run.finished,
+  seeds,
+})
+gatherMetrics(run.path('metrics'), run.path('metrics.jsonl'), run.finished)
+console.log(`\nreport  ${run.path('report.html')}\nmodels  ${run.path('models')}`)
+await run.close()

@@ -45,7 +45,13 @@ export async function measure(model: LanguageModel, options: MeasureOptions) {
 
   // the first sentence of a document, asked for at its end (Fig. 5b)
   const lengths = powersOfTwo(shortLength / 2, longLength)
-  const retrieval = await firstSentenceRetrieval(model, { documents: long.map(({ text }) => text), lengths, tokenizer, prompt: cues.firstSentence, maxNewTokens: 64 })
+  const retrieval = await firstSentenceRetrieval(model, {
+    documents: long.map(({ text }) => text),
+    lengths,
+    tokenizer,
+    prompt: cues.firstSentence,
+    maxNewTokens: 64,
+  })
   onProgress(3)
 
   // a pass key hidden in real text
@@ -64,7 +70,9 @@ export async function measure(model: LanguageModel, options: MeasureOptions) {
   onProgress(4)
 
   // short context: rows of the original length, every token
-  const short = await model.tokenLosses(texts.slice(0, 4 * evalDocuments).map(({ tokens }) => Int32Array.from(tokens.slice(0, shortLength))))
+  const short = await model.tokenLosses(
+    texts.slice(0, 4 * evalDocuments).map(({ tokens }) => Int32Array.from(tokens.slice(0, shortLength))),
+  )
   const shortLosses = short.flatMap((row) => Array.from(row.subarray(1)))
   onProgress(5)
   return { byPosition, byContext, powerLaw, retrieval, keys, shortLoss: shortLosses.reduce((sum, x) => sum + x, 0) / shortLosses.length }

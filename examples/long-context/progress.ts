@@ -19,7 +19,10 @@ export function progress(label: string, total: number): Progress {
       stop() {},
     }
   }
-  const bar = new SingleBar({ format: `  ${label} {bar} {percentage}% | {value}/{total} | ETA {eta_formatted} {note}`, clearOnComplete: true, hideCursor: true }, Presets.shades_classic)
+  const bar = new SingleBar(
+    { format: `  ${label} {bar} {percentage}% | {value}/{total} | ETA {eta_formatted} {note}`, clearOnComplete: true, hideCursor: true },
+    Presets.shades_classic,
+  )
   bar.start(total, 0, { note: '' })
   return {
     update: (done, note = '') => bar.update(done, { note: note === '' ? '' : `| ${note}` }),

@@ -24,7 +24,7 @@ export interface Run {
 }
 
 // these only say where and how, not what: a run may go on with others
-const free = new Set(['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds', 'chatUrl', 'chatModel'])
+const free = new Set(['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds'])
 
 /** Opens or makes `runs/<name>`. Throws when another process holds it, or when it was made with other settings. */
 export async function openRun(settings: Settings): Promise<Run> {
@@ -49,7 +49,12 @@ export async function openRun(settings: Settings): Promise<Run> {
   } else writeWhole(file, JSON.stringify(settings, null, 2))
   const finished = new Map<string, Finished<unknown>>()
 
-  async function stage<Result>(id: string, title: string, work: () => Promise<Result> | Result, found: (result: Result) => string): Promise<Result> {
+  async function stage<Result>(
+    id: string,
+    title: string,
+    work: () => Promise<Result> | Result,
+    found: (result: Result) => string,
+  ): Promise<Result> {
     const file = join(folder, 'results', `${id}.json`)
     const before: Finished<Result> | undefined = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
     console.log(`\n${title}${before ? '  (done before)' : ''}`)

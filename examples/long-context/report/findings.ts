@@ -1,7 +1,8 @@
 // Plain sentences, computed from the numbers: what shows at this size, and what does not.
+
+import { compact } from './plots.ts'
 import type { Arm, Results } from './report.ts'
 import { armNames } from './report.ts'
-import { compact } from './plots.ts'
 import { differs, interval, meanInterval } from './statistics.ts'
 
 const last = <T>(values: readonly T[]): T => values[values.length - 1]!
@@ -11,12 +12,18 @@ export function findings({ settings, seeds, pairs }: Results): string[] {
   const { shortLength, longLength } = settings
   const single = seeds.length === 1
   const arms = Object.keys(armNames) as Arm[]
-  const of = (arm: Arm | 'short', value: (m: Results['seeds'][number]['measures'][Arm]) => number) => seeds.map(({ measures }) => value(measures[arm]))
+  const of = (arm: Arm | 'short', value: (m: Results['seeds'][number]['measures'][Arm]) => number) =>
+    seeds.map(({ measures }) => value(measures[arm]))
   const atFull = (arm: Arm | 'short') => of(arm, ({ byContext }) => last(byContext).loss)
-  const gain = (arm: Arm | 'short') => of(arm, ({ byContext }) => (byContext.find(({ context }) => context >= shortLength) ?? last(byContext)).loss - last(byContext).loss)
+  const gain = (arm: Arm | 'short') =>
+    of(arm, ({ byContext }) => (byContext.find(({ context }) => context >= shortLength) ?? last(byContext)).loss - last(byContext).loss)
   const verdict = (a: readonly number[], b: readonly number[]) => {
     const outside = differs(a, b)
-    return outside === undefined ? 'one seed: no interval, no claim' : outside ? 'outside the 95 % interval over seeds' : 'inside the 95 % interval over seeds: no difference shown'
+    return outside === undefined
+      ? 'one seed: no interval, no claim'
+      : outside
+        ? 'outside the 95 % interval over seeds'
+        : 'inside the 95 % interval over seeds: no difference shown'
   }
   const sentences: string[] = []
 
@@ -26,17 +33,21 @@ export function findings({ settings, seeds, pairs }: Results): string[] {
   )
   sentences.push(
     `What the longer context itself brings (loss at ${compact(shortLength)} tokens minus loss at full context, same targets): ${arms.map((arm) => `${armNames[arm]} ${meanInterval(gain(arm))}`).join(', ')} nats. ` +
-      (interval(gain('abf')).mean > 0 ? 'Positive means that the model uses what lies further back than the original context.' : 'It is not positive: at this size and budget no use of the longer context shows in plain text.'),
+      (interval(gain('abf')).mean > 0
+        ? 'Positive means that the model uses what lies further back than the original context.'
+        : 'It is not positive: at this size and budget no use of the longer context shows in plain text.'),
   )
-  const retrieval = (arm: Arm | 'short', length: number) => of(arm, ({ retrieval }) => retrieval.find((r) => r.length === length)?.rougeL ?? Number.NaN)
+  const retrieval = (arm: Arm | 'short', length: number) =>
+    of(arm, ({ retrieval }) => retrieval.find((r) => r.length === length)?.rougeL ?? Number.NaN)
   sentences.push(
     `First-sentence retrieval (ROUGE-L, 100 is a perfect copy) at ${compact(shortLength)} / ${compact(longLength)} tokens: ` +
       `${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(retrieval(arm, shortLength), 0)} / ${meanInterval(retrieval(arm, longLength), 0)}`).join(', ')}.`,
   )
-  const keys = (arm: Arm | 'short', length: number) => of(arm, (m) => {
-    const own = m.keys.filter((k) => k.length === length)
-    return own.reduce((sum, k) => sum + 100 * k.accuracy, 0) / own.length
-  })
+  const keys = (arm: Arm | 'short', length: number) =>
+    of(arm, (m) => {
+      const own = m.keys.filter((k) => k.length === length)
+      return own.reduce((sum, k) => sum + 100 * k.accuracy, 0) / own.length
+    })
   sentences.push(
     `Pass keys found at ${compact(longLength)} tokens, all depths: ${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(keys(arm, longLength), 0)} %`).join(', ')}.`,
   )

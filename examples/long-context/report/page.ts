@@ -1,5 +1,5 @@
 // The page around the findings: one file, no script, no request; light and dark by the reader's setting.
-import { escape } from './plots.ts'
+import { escapeHtml } from './plots.ts'
 
 export interface Section {
   readonly title: string
@@ -22,18 +22,20 @@ details{margin:10px 0}summary{cursor:pointer}`
 
 /** A whole HTML document. */
 export function page(title: string, lead: string, sections: readonly Section[]): string {
-  const body = sections.map((section) => `<section><h2>${escape(section.title)}</h2>${section.body}</section>`).join('\n')
+  const body = sections.map((section) => `<section><h2>${escapeHtml(section.title)}</h2>${section.body}</section>`).join('\n')
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(title)}</title><style>${css}</style></head>
-<body><main><h1>${escape(title)}</h1>${lead}
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>${css}</style></head>
+<body><main><h1>${escapeHtml(title)}</h1>${lead}
 ${body}</main></body></html>
 `
 }
 
 /** Numbers are right-aligned; cells are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const isNumber = (column: number) => rows.every((row) => typeof row[column] === 'number' || /^[−-]?[\d.,]+( ?±.*| ?%)?$|^–$/.test(String(row[column] ?? '–')))
+  const isNumber = (column: number) =>
+    rows.every((row) => typeof row[column] === 'number' || /^[−-]?[\d.,]+( ?±.*| ?%)?$|^–$/.test(String(row[column] ?? '–')))
   const mark = head.map((_, column) => (isNumber(column) ? ' class="n"' : ''))
-  const line = (cells: readonly (string | number)[], tag: string) => `<tr>${cells.map((cell, i) => `<${tag}${mark[i]}>${escape(String(cell))}</${tag}>`).join('')}</tr>`
+  const line = (cells: readonly (string | number)[], tag: string) =>
+    `<tr>${cells.map((cell, i) => `<${tag}${mark[i]}>${escapeHtml(String(cell))}</${tag}>`).join('')}</tr>`
   return `<div class="table"><table><thead>${line(head, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('')}</tbody></table></div>`
 }

@@ -24,8 +24,16 @@ export interface LinesOptions {
 }
 
 const styles: Record<string, string> = {
-  'ABF': 'var(--abf)', 'plain RoPE': 'var(--rope)', 'PI': 'var(--pi)', 'before extension': 'var(--short)', 'pretraining': 'var(--short)',
-  '7B': 'var(--short)', '70B': 'var(--abf)', 'whole sequence': 'var(--abf)', 'answers only': 'var(--pi)', 'before tuning': 'var(--short)',
+  ABF: 'var(--abf)',
+  'plain RoPE': 'var(--rope)',
+  PI: 'var(--pi)',
+  'before extension': 'var(--short)',
+  pretraining: 'var(--short)',
+  '7B': 'var(--short)',
+  '70B': 'var(--abf)',
+  'whole sequence': 'var(--abf)',
+  'answers only': 'var(--pi)',
+  'before tuning': 'var(--short)',
 }
 
 const width = 520
@@ -49,18 +57,26 @@ export function lines(points: readonly Point[], { title, x, y, logX = false, yDo
     y: { label: y, grid: true, nice: true, ...(yDomain ? { domain: yDomain } : {}) },
     color: { domain: names, range: names.map(colour) },
     marks: [
-      ...(mark ? [Plot.ruleX([mark.x], { stroke: 'currentColor', strokeDasharray: '3 4', strokeOpacity: 0.6 }), Plot.text([mark], { x: 'x', frameAnchor: 'top', text: 'label', dx: 4, textAnchor: 'start', fillOpacity: 0.7 })] : []),
+      ...(mark
+        ? [
+            Plot.ruleX([mark.x], { stroke: 'currentColor', strokeDasharray: '3 4', strokeOpacity: 0.6 }),
+            Plot.text([mark], { x: 'x', frameAnchor: 'top', text: 'label', dx: 4, textAnchor: 'start', fillOpacity: 0.7 }),
+          ]
+        : []),
       ...(banded.length > 0 ? [Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: 'series', fillOpacity: 0.15 })] : []),
       Plot.lineY(drawn, { x: 'x', y: 'y', stroke: 'series', strokeWidth: 2 }),
       ...(smooth ? [] : [Plot.dot(drawn, { x: 'x', y: 'y', fill: 'series', r: 2.5 })]),
     ],
   } as Plot.PlotOptions)
-  const legend = names.map((name) => `<span><i style="background:${colour(name)}"></i>${escape(name)}</span>`).join('')
+  const legend = names.map((name) => `<span><i style="background:${colour(name)}"></i>${escapeHtml(name)}</span>`).join('')
   return figure(title, `<div class="legend">${legend}</div>${(svg as unknown as { outerHTML: string }).outerHTML}`)
 }
 
 /** A grid of shares in [0, 1], each cell with its number. */
-export function cells(data: readonly { x: number; y: number; share: number }[], { title, x, y }: { title: string; x: string; y: string }): string {
+export function cells(
+  data: readonly { x: number; y: number; share: number }[],
+  { title, x, y }: { title: string; x: string; y: string },
+): string {
   const { document } = parseHTML('<html><body></body></html>')
   const svg = Plot.plot({
     document,
@@ -79,10 +95,12 @@ export function cells(data: readonly { x: number; y: number; share: number }[], 
   return figure(title, (svg as unknown as { outerHTML: string }).outerHTML)
 }
 
-const figure = (title: string, body: string) => `<figure><figcaption>${escape(title)}</figcaption>${body}</figure>`
+const figure = (title: string, body: string) => `<figure><figcaption>${escapeHtml(title)}</figcaption>${body}</figure>`
 
 /** 1024 → 1,024; 32768 → 32k. */
-export const compact = (value: number): string => (value >= 10_000 ? `${Math.round(value / 1000)}k` : value.toLocaleString('en-US', { maximumFractionDigits: 2 }))
+export const compact = (value: number): string =>
+  value >= 10_000 ? `${Math.round(value / 1000)}k` : value.toLocaleString('en-US', { maximumFractionDigits: 2 })
 
 /** Text made safe for HTML. */
-export const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!)
+export const escapeHtml = (text: string): string =>
+  text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!)

@@ -1,29 +1,21 @@
 // Gathers what the stages found over all seeds and writes report.html.
 import { attentionDecay, type RopeOptions } from 'rope-abf'
-import type { Answers } from '../instruct.ts'
+import type { Answers, Pairs } from '../instruct.ts'
 import type { Measures } from '../measure.ts'
-import { writeWhole } from '../run.ts'
+import { mean, type Training } from '../metrics.ts'
+import { type Finished, writeWhole } from '../run.ts'
 import type { Settings } from '../settings.ts'
+import { describeCounts } from '../texts.ts'
 import { findings } from './findings.ts'
-import { type Section, page, table } from './page.ts'
+import { page, type Section, table } from './page.ts'
 import { figure1, figure5b, table5Books, table9 } from './paper.ts'
-import { cells, compact, escape, lines, type Point } from './plots.ts'
+import { cells, compact, escapeHtml, lines, type Point } from './plots.ts'
 import { interval, meanInterval } from './statistics.ts'
 
 export const armNames = { abf: 'ABF', rope: 'plain RoPE', pi: 'PI' } as const
 export type Arm = keyof typeof armNames
 export const tuningNames = { before: 'before tuning', answers: 'answers only', whole: 'whole sequence' } as const
 export type Tuning = keyof typeof tuningNames
-
-/** What one training run came to. */
-export interface Training {
-  readonly steps: number
-  readonly tokens: number
-  readonly seconds: number
-  readonly lastLoss: number
-  /** Every k-th step, for the plot. */
-  readonly curve: readonly { readonly tokens: number; readonly loss: number }[]
-}
 
 export interface SeedResults {
   readonly seed: number
@@ -35,14 +27,14 @@ export interface SeedResults {
 export interface Results {
   readonly settings: Settings
   readonly engine: string
-  readonly peakBytes: number
   readonly parameters: number
   readonly ropes: Readonly<Record<Arm, RopeOptions>>
-  readonly texts: readonly { readonly source: string; readonly split: string; readonly documents: number; readonly tokens: number }[]
+  readonly documents: readonly { readonly source: string; readonly split: string; readonly tokens: readonly number[] }[]
   readonly dropped: Readonly<Record<string, number>>
   readonly utilisation: number
-  readonly pairs: { readonly author: string; readonly kept: number; readonly rejected: Readonly<Record<string, number>> }
-  readonly stages: readonly { readonly id: string; readonly seconds: number }[]
+  readonly pairs: Pairs
+  readonly heldOutPairs: Pairs
+  readonly stages: ReadonlyMap<string, Finished<unknown>>
   readonly seeds: readonly SeedResults[]
 }
 
@@ -54,27 +46,53 @@ const label = (arm: Arm | 'short') => (arm === 'short' ? 'before extension' : ar
 export function writeReport(file: string, results: Results): void {
   const { settings } = results
   const title = `From ${compact(settings.shortLength)} to ${compact(settings.longLength)} tokens`
-  const lead = `<p class="soft">A Llama of ${compact(results.parameters)} parameters, pretrained on ${compact(settings.shortLength)}-token rows, taken to ${compact(settings.longLength)} tokens three ways with the same data, steps and tokens per batch; the method of <em>Effective Long-Context Scaling of Foundation Models</em> (Xiong et al. 2023, arXiv 2309.16039) on a small scale. Seeds ${settings.seeds.join(', ')}; ${escape(results.engine)}.</p>`
-  writeWhole(file, page(title, lead, [found(results), context(results), retrieval(results), method(results), instruct(results), samples(results), setup(results)]))
+  const lead = `<p class="soft">A Llama of ${compact(results.parameters)} parameters, pretrained on ${compact(settings.shortLength)}-token rows, taken to ${compact(settings.longLength)} tokens three ways with the same data, steps and tokens per batch; the method of <em>Effective Long-Context Scaling of Foundation Models</em> (Xiong et al. 2023, arXiv 2309.16039) on a small scale. Seeds ${settings.seeds.join(', ')}; ${escapeHtml(results.engine)}.</p>`
+  writeWhole(
+    file,
+    page(title, lead, [
+      found(results),
+      context(results),
+      retrieval(results),
+      method(results),
+      instruct(results),
+      samples(results),
+      setup(results),
+    ]),
+  )
 }
 
 function found(results: Results): Section {
-  return { title: 'What shows, and what does not', body: `<ul>${findings(results).map((sentence) => `<li>${escape(sentence)}</li>`).join('')}</ul>` }
+  return {
+    title: 'What shows, and what does not',
+    body: `<ul>${findings(results)
+      .map((sentence) => `<li>${escapeHtml(sentence)}</li>`)
+      .join('')}</ul>`,
+  }
 }
 
 /** Points of one measure for every arm: mean over seeds, with the interval when there are several. */
-function points(results: Results, series: readonly (Arm | 'short')[], pick: (measures: Measures) => readonly { x: number; y: number }[]): Point[] {
+function points(
+  results: Results,
+  series: readonly (Arm | 'short')[],
+  pick: (measures: Measures) => readonly { x: number; y: number }[],
+): Point[] {
   return series.flatMap((arm) => {
     const perSeed = results.seeds.map(({ measures }) => pick(measures[arm]))
     return perSeed[0]!.map(({ x }, i) => {
       const { mean, half } = interval(perSeed.map((own) => own[i]!.y))
-      return { series: label(arm), x, y: mean, low: half === undefined ? undefined : mean - half, high: half === undefined ? undefined : mean + half }
+      return {
+        series: label(arm),
+        x,
+        y: mean,
+        low: half === undefined ? undefined : mean - half,
+        high: half === undefined ? undefined : mean + half,
+      }
     })
   })
 }
 
 function context(results: Results): Section {
-  const { shortLength, longLength } = results.settings
+  const { shortLength } = results.settings
   const mark = { x: shortLength, label: 'pretraining length' }
   const byContext = points(results, measured, ({ byContext }) => byContext.map(({ context, loss }) => ({ x: context, y: loss })))
   const byPosition = points(results, measured, ({ byPosition }) => byPosition.map(({ position, loss }) => ({ x: position, y: loss })))
@@ -104,9 +122,14 @@ function retrieval(results: Results): Section {
   const ours = points(results, measured, ({ retrieval }) => retrieval.map(({ length, rougeL }) => ({ x: length, y: rougeL })))
   const paper = arms.flatMap((arm) => figure5b.lengths.map((x, i) => ({ series: armNames[arm], x, y: figure5b.rougeL[arm][i]! })))
   const lengths = [...new Set(results.seeds[0]!.measures.abf.keys.map(({ length }) => length))]
-  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length
-  const keys = points(results, measured, ({ keys }) => lengths.map((length) => ({ x: length, y: 100 * mean(keys.filter((k) => k.length === length).map(({ accuracy }) => accuracy)) })))
-  const grid = results.seeds[0]!.measures.abf.keys.map(({ length, depth }, i) => ({ x: length, y: depth, share: mean(results.seeds.map(({ measures }) => measures.abf.keys[i]!.accuracy)) }))
+  const keys = points(results, measured, ({ keys }) =>
+    lengths.map((length) => ({ x: length, y: 100 * mean(keys.filter((k) => k.length === length).map(({ accuracy }) => accuracy)) })),
+  )
+  const grid = results.seeds[0]!.measures.abf.keys.map(({ length, depth }, i) => ({
+    x: length,
+    y: depth,
+    share: mean(results.seeds.map(({ measures }) => measures.abf.keys[i]!.accuracy)),
+  }))
   return {
     title: 'Retrieval',
     body:
@@ -122,9 +145,13 @@ function retrieval(results: Results): Section {
 function method(results: Results): Section {
   const { longLength, shortLength } = results.settings
   const distances = Array.from({ length: 256 }, (_, i) => Math.round((i * longLength) / 256))
-  const decay = arms.flatMap((arm) => Array.from(attentionDecay(results.ropes[arm], distances), (y, i) => ({ series: armNames[arm], x: distances[i]!, y })))
+  const decay = arms.flatMap((arm) =>
+    Array.from(attentionDecay(results.ropes[arm], distances), (y, i) => ({ series: armNames[arm], x: distances[i]!, y })),
+  )
   const curves = results.seeds[0]!
-  const curve = arms.flatMap((arm) => curves.training[arm]!.curve.map(({ tokens, loss }) => ({ series: armNames[arm], x: tokens, y: loss })))
+  const curve = arms.flatMap((arm) =>
+    curves.training[arm]!.curve.map(({ tokens, loss }) => ({ series: armNames[arm], x: tokens, y: loss })),
+  )
   const pretraining = curves.training.pretrain!.curve.map(({ tokens, loss }) => ({ series: 'pretraining', x: tokens, y: loss }))
   const { ropeTheta, abfTheta } = results.settings
   return {
@@ -139,30 +166,57 @@ function method(results: Results): Section {
 
 function instruct(results: Results): Section {
   const tunings = Object.keys(tuningNames) as Tuning[]
-  const column = (pick: (answers: Answers) => number, digits: number) => (tuning: Tuning) => meanInterval(results.seeds.map(({ answers }) => pick(answers[tuning])), digits)
-  const [lossOf, f1, exact, textLoss] = [column((a) => a.loss, 3), column((a) => 100 * a.f1, 1), column((a) => 100 * a.exactMatch, 1), column((a) => a.textLoss, 3)]
-  const { author, kept, rejected } = results.pairs
-  const reasons = Object.entries(rejected).map(([reason, n]) => `${n} ${reason}`)
+  const column = (pick: (answers: Answers) => number, digits: number) => (tuning: Tuning) =>
+    meanInterval(
+      results.seeds.map(({ answers }) => pick(answers[tuning])),
+      digits,
+    )
+  const [lossOf, f1, exact, textLoss] = [
+    column((a) => a.loss, 3),
+    column((a) => 100 * a.f1, 1),
+    column((a) => 100 * a.exactMatch, 1),
+    column((a) => a.textLoss, 3),
+  ]
+  const { author, pairs, rejected } = results.pairs
   return {
     title: 'Instruction tuning on self-instructed pairs',
     body:
-      `<p>Pairs written and then checked by ${escape(author)}: ${kept} kept${reasons.length > 0 ? `, rejected: ${escape(reasons.join(', '))}` : ''}. Each instance is the full document, the question and the answer in the paper's template, one a row, right-padded; the ABF model is tuned twice on the same rows.</p>` +
-      table(['tuning', 'loss of answers', 'token F1', 'exact match %', 'loss of plain long text'], tunings.map((tuning) => [tuningNames[tuning], lossOf(tuning), f1(tuning), exact(tuning), textLoss(tuning)])) +
+      `<p>Pairs written and then checked by ${escapeHtml(author)}: ${pairs.length} kept${Object.keys(rejected).length > 0 ? `, rejected: ${escapeHtml(describeCounts(rejected))}` : ''}. Each instance is the full document, the question and the answer in the paper's template, one a row, right-padded; the ABF model is tuned twice on the same rows.</p>` +
+      table(
+        ['tuning', 'loss of answers', 'token F1', 'exact match %', 'loss of plain long text'],
+        tunings.map((tuning) => [tuningNames[tuning], lossOf(tuning), f1(tuning), exact(tuning), textLoss(tuning)]),
+      ) +
       '<p>The paper, Table 9:</p>' +
-      table(['setting', 'Qasper', 'NarrativeQA', 'QuALITY'], table9.map(({ setting, qasper, narrativeQa, quality }) => [setting, qasper, narrativeQa, quality])),
+      table(
+        ['setting', 'Qasper', 'NarrativeQA', 'QuALITY'],
+        table9.map(({ setting, qasper, narrativeQa, quality }) => [setting, qasper, narrativeQa, quality]),
+      ),
   }
 }
 
 function samples(results: Results): Section {
   const { answers, measures } = results.seeds[0]!
-  const quote = (parts: readonly (readonly [string, string])[]) => `<blockquote>${parts.map(([name, text]) => `<b>${escape(name)}</b> ${escape(text === '' ? '(nothing)' : text)}`).join('<br>')}</blockquote>`
+  const quote = (parts: readonly (readonly [string, string])[]) =>
+    `<blockquote>${parts.map(([name, text]) => `<b>${escapeHtml(name)}</b> ${escapeHtml(text === '' ? '(nothing)' : text)}`).join('<br>')}</blockquote>`
   const asked = answers.whole.samples.map((sample, i) =>
-    quote([['Question', sample.question], ['Reference', sample.reference], ['Whole sequence', sample.prediction], ['Answers only', answers.answers.samples[i]?.prediction ?? '']]),
+    quote([
+      ['Question', sample.question],
+      ['Reference', sample.reference],
+      ['Whole sequence', sample.prediction],
+      ['Answers only', answers.answers.samples[i]?.prediction ?? ''],
+    ]),
   )
   const longest = (arm: Arm) => measures[arm].retrieval[measures[arm].retrieval.length - 1]!
-  const recalled = longest('abf').perDocument.slice(0, 3).map((sample, i) =>
-    quote([['First sentence', sample.reference], ['ABF', sample.prediction], ['Plain RoPE', longest('rope').perDocument[i]!.prediction], ['PI', longest('pi').perDocument[i]!.prediction]]),
-  )
+  const recalled = longest('abf')
+    .perDocument.slice(0, 3)
+    .map((sample, i) =>
+      quote([
+        ['First sentence', sample.reference],
+        ['ABF', sample.prediction],
+        ['Plain RoPE', longest('rope').perDocument[i]!.prediction],
+        ['PI', longest('pi').perDocument[i]!.prediction],
+      ]),
+    )
   return {
     title: 'Samples',
     body: `<p>First sentence asked for at the end of ${compact(longest('abf').length)} tokens:</p>${recalled.join('')}<p>Answers about held-out documents:</p>${asked.join('')}`,
@@ -170,20 +224,40 @@ function samples(results: Results): Section {
 }
 
 function setup(results: Results): Section {
-  const { texts, dropped, stages, settings, engine, peakBytes } = results
-  const gone = Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`)
-  const runs = results.seeds.flatMap(({ seed, training }) =>
-    Object.entries(training).map(([id, t]) => [id, seed, t.steps, compact(t.tokens), t.lastLoss.toFixed(3), t.seconds.toFixed(1), compact(Math.round(t.tokens / t.seconds))]),
+  const { documents, dropped, stages, settings, engine, seeds } = results
+  const kinds = [...new Set(documents.map(({ source, split }) => `${source}|${split}`))].sort().map((kind) => {
+    const [source, split] = kind.split('|') as [string, string]
+    const own = documents.filter((document) => document.source === source && document.split === split)
+    return [source, split, own.length, compact(own.reduce((sum, { tokens }) => sum + tokens.length, 0))]
+  })
+  const runs = seeds.flatMap(({ seed, training }) =>
+    Object.entries(training).map(([id, t]) => [
+      id,
+      seed,
+      t.steps,
+      compact(t.tokens),
+      t.lastLoss.toFixed(3),
+      t.validationLoss.toFixed(3),
+      t.seconds.toFixed(1),
+      compact(Math.round(t.tokens / t.seconds)),
+    ]),
   )
-  const total = stages.reduce((sum, { seconds }) => sum + seconds, 0)
+  const peakBytes = Math.max(...seeds.flatMap(({ training }) => Object.values(training).map((own) => own.peakBytes)))
+  const total = [...stages.values()].reduce((sum, { seconds }) => sum + seconds, 0)
   return {
     title: 'Settings, data, times',
     body:
-      `<p>Engine: ${escape(engine)}; peak memory of the engine ${(peakBytes / 2 ** 20).toFixed(0)} MiB; ${(total / 60).toFixed(1)} minutes in all.</p>` +
-      table(['texts', 'split', 'documents', 'tokens'], texts.map(({ source, split, documents, tokens }) => [source, split, documents, compact(tokens)])) +
-      `<p class="soft">${gone.length > 0 ? `Dropped: ${escape(gone.join(', '))}. ` : ''}Rows of pretraining are ${(100 * results.utilisation).toFixed(1)} % full.</p>` +
-      table(['training', 'seed', 'steps', 'tokens', 'last loss', 'seconds', 'tokens/s'], runs) +
-      `<details><summary>Times of all stages</summary>${table(['stage', 'seconds'], stages.map(({ id, seconds }) => [id, seconds.toFixed(1)]))}</details>` +
-      `<details><summary>All settings</summary>${table(['setting', 'value'], Object.entries(settings).map(([key, value]) => [key, Array.isArray(value) ? value.join(', ') : String(value)]))}</details>`,
+      `<p>Engine: ${escapeHtml(engine)}; peak memory of the engine ${(peakBytes / 2 ** 20).toFixed(0)} MiB; ${(total / 60).toFixed(1)} minutes in all.</p>` +
+      table(['texts', 'split', 'documents', 'tokens'], kinds) +
+      `<p class="soft">${Object.keys(dropped).length > 0 ? `Dropped: ${escapeHtml(describeCounts(dropped))}. ` : ''}Rows of pretraining are ${(100 * results.utilisation).toFixed(1)} % full.</p>` +
+      table(['training', 'seed', 'steps', 'tokens', 'last loss', 'held-out loss', 'seconds', 'tokens/s'], runs) +
+      `<details><summary>Times of all stages</summary>${table(
+        ['stage', 'seconds'],
+        [...stages].map(([id, { seconds }]) => [id, seconds.toFixed(1)]),
+      )}</details>` +
+      `<details><summary>All settings</summary>${table(
+        ['setting', 'value'],
+        Object.entries(settings).map(([key, value]) => [key, Array.isArray(value) ? value.join(', ') : String(value)]),
+      )}</details>`,
   }
 }

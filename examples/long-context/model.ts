@@ -1,7 +1,27 @@
-// The model as the evaluations see it: sequences in, losses or continuations out.
+// The small Llama of this recipe, and any model as the evaluations see it: sequences in, losses or continuations out.
 import * as tf from '@tensorflow/tfjs-core'
-import { generate, type LlamaConfig, type Params, tokenLosses } from 'llama-model'
+import { generate, type LlamaConfig, llamaConfig, type Params, tokenLosses } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
+import type { Settings } from './settings.ts'
+
+/** A Llama with grouped queries and tied embeddings, at short context; token 0 ends a text. */
+export const smallLlama = (settings: Settings): LlamaConfig =>
+  llamaConfig({
+    architectures: ['LlamaForCausalLM'],
+    vocab_size: settings.vocabularySize,
+    hidden_size: settings.hiddenSize,
+    intermediate_size: settings.intermediateSize,
+    num_hidden_layers: settings.numLayers,
+    num_attention_heads: settings.numHeads,
+    num_key_value_heads: settings.numKvHeads,
+    max_position_embeddings: settings.shortLength,
+    rope_theta: settings.ropeTheta,
+    rms_norm_eps: 1e-5,
+    initializer_range: 0.04, // small models start faster from larger numbers than the usual 0.02
+    tie_word_embeddings: true,
+    bos_token_id: 0,
+    eos_token_id: 0,
+  })
 
 /** `maxTokens`: how many tokens go through the model at once. */
 export function languageModel(params: Params, config: LlamaConfig, maxTokens: number): LanguageModel {
