@@ -22,12 +22,12 @@ import { randomFrom } from './random.ts'
 import { type Arm, armNames, type SeedResults, type Tuning, writeReport } from './report/report.ts'
 import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
-import { describeTexts, describeTokens, readTexts } from './texts.ts'
+import { checkLengths, describeTexts, describeTokens, readTexts } from './texts.ts'
 import { loadTokenizer, tokenizerFiles, trainTokenizer } from './tokenizer.ts'
 
 const settings = readSettings(process.argv.slice(2))
 const { shortLength, longLength, tokensPerBatch } = settings
-const run = await openRun(settings)
+const run = openRun(settings)
 const engine = await startEngine(settings.engine, settings.threads)
 console.log(`run     ${run.folder}\nengine  ${engine.description}`)
 console.log(`context ${shortLength} → ${longLength} tokens, ${tokensPerBatch} tokens a step in every stage`)
@@ -36,7 +36,7 @@ console.log(`context ${shortLength} → ${longLength} tokens, ${tokensPerBatch} 
 const corpus = await run.stage(
   'texts',
   '1. Texts: real documents, filtered for quality before length, split by document',
-  () => readTexts({ path: settings.texts, maxTexts: settings.maxTexts, shortLength, longLength }),
+  () => readTexts({ paths: settings.texts, maxTexts: settings.maxTexts, shortLength, longLength }),
   describeTexts,
 )
 
@@ -67,6 +67,7 @@ const tokens = await run.stage(
   (encoded) => describeTokens(encoded, longLength),
 )
 const documents = corpus.texts.map((text, i) => ({ ...text, tokens: tokens[i]! }))
+checkLengths(documents, longLength)
 const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
 const training = ofSplit('train')
 const validationRows = ofSplit('validation').map(({ tokens }) => Int32Array.from([0, ...tokens.slice(0, longLength - 1)]))
@@ -299,4 +300,3 @@ writeReport(run.path('report.html'), {
 })
 gatherMetrics(run.path('metrics'), run.path('metrics.jsonl'), run.finished)
 console.log(`\nreport  ${run.path('report.html')}\nmodels  ${run.path('models')}`)
-await run.close()

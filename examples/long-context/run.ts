@@ -1,7 +1,7 @@
 // The folder of a run: results of finished stages, models, checkpoints. What is finished is not done again.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import lockfile from 'proper-lockfile'
+import { lockFolder } from './lock.ts'
 import type { Settings } from './settings.ts'
 
 export interface Finished<Result> {
@@ -20,20 +20,16 @@ export interface Run {
   stage<Result>(id: string, title: string, work: () => Promise<Result> | Result, found: (result: Result) => string): Promise<Result>
   /** All finished stages of this run, by id, in order. */
   readonly finished: Map<string, Finished<unknown>>
-  close(): Promise<void>
 }
 
 // these only say where and how, not what: a run may go on with others
 const free = new Set(['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds'])
 
 /** Opens or makes `runs/<name>`. Throws when another process holds it, or when it was made with other settings. */
-export async function openRun(settings: Settings): Promise<Run> {
+export function openRun(settings: Settings): Run {
   const folder = join(settings.runs, settings.name)
   mkdirSync(join(folder, 'results'), { recursive: true })
-  const release = await lockfile.lock(folder, { stale: 20_000 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ELOCKED') throw error
-    throw new Error(`${folder} is in use by another process; wait for it (a killed one frees it after 20 s), or choose another --name`)
-  })
+  lockFolder(folder)
   const file = join(folder, 'settings.json')
   if (existsSync(file)) {
     const before: Record<string, unknown> = JSON.parse(readFileSync(file, 'utf8'))
@@ -41,8 +37,11 @@ export async function openRun(settings: Settings): Promise<Run> {
     const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
       (key) => !free.has(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
     )
-    if (changed.length > 0) {
-      await release()
+    if (changed.length > 0 && !existsSync(join(folder, 'checkpoints'))) {
+      // no model was trained yet: nothing is lost by starting anew
+      rmSync(join(folder, 'results'), { recursive: true })
+      writeWhole(file, JSON.stringify(settings, null, 2))
+    } else if (changed.length > 0) {
       const list = changed.map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(now[key])}`).join('; ')
       throw new Error(`${folder} was made with other settings (${list}); choose another --name, or delete the folder to start anew`)
     }
@@ -67,7 +66,7 @@ export async function openRun(settings: Settings): Promise<Run> {
     console.log(`  ${found(done.result).replaceAll('\n', '\n  ')}${before ? '' : `  [${done.seconds.toFixed(1)} s]`}`)
     return done.result
   }
-  return { folder, path: (...parts) => join(folder, ...parts), stage, finished, close: release }
+  return { folder, path: (...parts) => join(folder, ...parts), stage, finished }
 }
 
 /** Writes under a temporary name, then renames: a killed process leaves the old file or the new one. */

@@ -27,7 +27,10 @@ const schema = z.strictObject({
     .default('auto')
     .describe('tfjs engine; auto takes the best that loads'),
   threads: count().optional().describe('threads of the wasm engine (default: all processors)'),
-  texts: z.string().min(1).optional().describe('folder or file of .txt/.md documents instead of the built-in ones'),
+  texts: z
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe('folders or files of .txt/.md documents instead of the built-in ones'),
   maxTexts: count(10).default(10_000).describe('use at most this many documents'),
   vocabularySize: count(300).default(1024).describe('byte-level BPE vocabulary'),
   hiddenSize: count(8).default(64).describe('channels of the model'),
@@ -84,7 +87,7 @@ export function readSettings(argv: readonly string[]): Settings {
   for (const [key, field] of Object.entries(schema.shape)) {
     const fallback =
       field instanceof z.ZodDefault ? ` (default: ${String(schema.shape[key as keyof Settings].safeParse(undefined).data)})` : ''
-    command.option(`--${kebab(key)} <value>`, `${field.description ?? ''}${fallback}`)
+    command.option(`--${kebab(key)} <${key === 'texts' ? 'paths...' : 'value'}>`, `${field.description ?? ''}${fallback}`)
   }
   // pnpm hands on the `--` of `pnpm start -- --help`
   const flags = command

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { extname, join, relative } from 'node:path'
+import { extname, join } from 'node:path'
 
 export interface Text {
   readonly id: string
@@ -33,39 +33,58 @@ function builtIn(characters: number): Omit<Text, 'split'>[] {
   return joined.map(({ id, source, text }) => ({ id, source, text }))
 }
 
-function fromDisk(path: string): Omit<Text, 'split'>[] {
+function filesOf(path: string): string[] {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (!stat) throw new Error(`--texts ${path}: there is no such file or folder`)
-  const files = stat.isDirectory()
-    ? readdirSync(path, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && ['.txt', '.md'].includes(extname(entry.name)))
-        .map((entry) => join(entry.parentPath, entry.name))
-        .sort()
-    : [path]
-  if (files.length === 0) throw new Error(`--texts ${path}: the folder holds no .txt or .md file; put each document in a file of its own`)
-  return files.map((file) => {
+  if (!stat.isDirectory()) return [path]
+  const files = readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && ['.txt', '.md'].includes(extname(entry.name)))
+    .map((entry) => join(entry.parentPath, entry.name))
+  if (files.length === 0)
+    throw new Error(`--texts ${path}: the folder holds no .txt or .md file; name the files, or give them one of these endings`)
+  return files.sort()
+}
+
+function fromDisk(paths: readonly string[], characters: number): Omit<Text, 'split'>[] {
+  const documents = paths.flatMap(filesOf).map((file) => {
     const bytes = readFileSync(file)
     if (bytes.includes(0))
       throw new Error(`--texts ${file}: this is a binary file (a zero byte at offset ${bytes.indexOf(0)}); documents are UTF-8 text`)
-    let text: string
     try {
-      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+      return { id: file, source: 'texts', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
     } catch {
       throw new Error(`--texts ${file}: not UTF-8; convert it first, for example with \`iconv -t utf-8\``)
     }
-    return { id: relative(path, file) || file, source: 'texts', text }
   })
+  // one book, or a few: they are split by parts
+  return documents.length >= fewestDocuments ? documents : documents.flatMap((document) => partsOf(document, characters))
+}
+
+/** Consecutive parts of at least `characters` characters, cut where a paragraph or a line ends. */
+function partsOf({ id, source, text }: Omit<Text, 'split'>, characters: number): Omit<Text, 'split'>[] {
+  const parts: string[] = []
+  for (let from = 0; from < text.length; ) {
+    const paragraph = text.indexOf('\n\n', from + characters)
+    const line = text.indexOf('\n', from + characters)
+    const end = paragraph > 0 && paragraph < from + 2 * characters ? paragraph : line > 0 ? line : text.length
+    parts.push(text.slice(from, end))
+    from = end
+  }
+  return parts.map((part, i) => ({ id: parts.length > 1 ? `${id}#${i + 1}` : id, source, text: part }))
 }
 
 export interface TextsOptions {
-  /** Folder or file; undefined takes the built-in texts. */
-  readonly path?: string | undefined
+  /** Folders and files; undefined takes the built-in texts. */
+  readonly paths?: readonly string[] | undefined
   readonly maxTexts: number
   /** Tokens of a short row: shorter documents are dropped, they cannot teach or test anything. */
   readonly shortLength: number
   /** Tokens of a long row: built-in texts are joined until they may fill one. */
   readonly longLength: number
 }
+
+// two each for validation and test, and something to learn from
+const fewestDocuments = 6
 
 // between them lie all vocabularies offered, on English text
 const fewestCharactersPerToken = 2
@@ -87,7 +106,7 @@ const normalised = (text: string) =>
  * One document of ten is for validation and one for test, at least two each: of every ten neighbours by length, by a hash of their ids, so
  * that all parts hold long and short ones.
  */
-export function readTexts({ path, maxTexts, shortLength, longLength }: TextsOptions): { texts: Text[]; dropped: Record<string, number> } {
+export function readTexts({ paths, maxTexts, shortLength, longLength }: TextsOptions): { texts: Text[]; dropped: Record<string, number> } {
   const dropped: Record<string, number> = {}
   const seen = new Set<string>()
   const drop = (reason: string) => {
@@ -95,7 +114,8 @@ export function readTexts({ path, maxTexts, shortLength, longLength }: TextsOpti
     return []
   }
   const fewest = fewestCharactersPerToken * shortLength
-  const found = path === undefined ? builtIn(mostCharactersPerToken * longLength) : fromDisk(path)
+  const characters = mostCharactersPerToken * longLength
+  const found = paths === undefined ? builtIn(characters) : fromDisk(paths, characters)
   const kept = found.flatMap((document) => {
     const text = normalised(document.text)
     const letters = text.match(/\p{L}/gu)?.length ?? 0
@@ -107,10 +127,10 @@ export function readTexts({ path, maxTexts, shortLength, longLength }: TextsOpti
   })
   const byHash = (a: { order: string }, b: { order: string }) => (a.order < b.order ? -1 : 1)
   const chosen = kept.sort(byHash).slice(0, maxTexts)
-  if (chosen.length < 6) {
+  if (chosen.length < fewestDocuments) {
     throw new Error(
       `texts: ${chosen.length} usable documents of ${found.length}${found.length > kept.length ? ` (dropped: ${describeCounts(dropped)})` : ''}; ` +
-        'at least 6 are needed for training, validation and test, each in a file of its own. Give more or longer documents (--texts), or a shorter --short-length.',
+        `at least ${fewestDocuments} are needed for training, validation and test. Give more or longer documents (--texts), or a shorter --long-length.`,
     )
   }
   const neighbours = Math.min(10, Math.floor(chosen.length / 2))
@@ -135,6 +155,21 @@ export function describeTexts({ texts, dropped }: ReturnType<typeof readTexts>):
   const of = (split: string) => texts.filter((text) => text.split === split).length
   const counts = `${of('train')} for training, ${of('validation')} for validation, ${of('test')} for test`
   return Object.keys(dropped).length > 0 ? `${counts}; dropped: ${describeCounts(dropped)}` : counts
+}
+
+/** Throws unless every part of the split has a document that fills a long row: nothing else can show what a long context is good for. */
+export function checkLengths(
+  documents: readonly { readonly split: string; readonly tokens: readonly number[] }[],
+  longLength: number,
+): void {
+  for (const split of ['train', 'validation', 'test']) {
+    const longest = Math.max(...documents.filter((own) => own.split === split).map(({ tokens }) => tokens.length))
+    if (longest < longLength)
+      throw new Error(
+        `texts: the longest ${split} document has ${longest} tokens, --long-length is ${longLength}; ` +
+          'give longer documents (--texts), or a shorter --long-length (and --short-length)',
+      )
+  }
 }
 
 export function describeTokens(encoded: readonly (readonly number[])[], longLength: number): string {
