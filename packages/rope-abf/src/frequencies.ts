@@ -1,4 +1,5 @@
 import { checkNumber, checkWhole } from './check.ts'
+import { withDefaults } from './defaults.ts'
 import type { RopeOptions, RopeScaling } from './rope.ts'
 import { llama3 } from './scaling/llama3.ts'
 import { longrope } from './scaling/longrope.ts'
@@ -88,7 +89,7 @@ function xposOf(scaling: RopeScaling, dim: number, pairs: number): RopeFrequenci
  * @see Su et al. 2021 (arXiv 2104.09864) §3.4.2; Xiong et al. 2023 (arXiv 2309.16039) §4.1
  */
 export function ropeFrequencies(rope: RopeOptions): RopeFrequencies {
-  const { headDim, base = 10_000, rotaryFraction = 1, scaling = { kind: 'none' } } = rope
+  const { headDim, base, rotaryFraction, scaling } = withDefaults(rope)
   checkWhole('ropeFrequencies', 'headDim', headDim, 2)
   if (headDim % 2 !== 0) {
     throw new RangeError(

@@ -1,5 +1,7 @@
 export type { RopeFrequencies } from './frequencies.ts'
 export { ropeFrequencies, XPOS_ABF } from './frequencies.ts'
+export { type FromHuggingFaceOptions, fromHuggingFace } from './hugging-face/from.ts'
+export { type HuggingFaceRope, toHuggingFace } from './hugging-face/to.ts'
 export type {
   AbfScaling,
   DynamicScaling,
