@@ -1,1 +1,7 @@
-export {}
+export { type MixOptions, mix, type Source, type Tokens } from './mix.ts'
+export { pack } from './pack.ts'
+export { type LengthStrategy, packLengths } from './pack-lengths.ts'
+export type { ConcatOptions, FitOptions, PackOptions, PadOptions } from './pack-options.ts'
+export { split } from './split.ts'
+export type { Document, Json, Resumable, Row } from './types.ts'
+export { type Utilisation, utilisation } from './utilisation.ts'

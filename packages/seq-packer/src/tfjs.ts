@@ -1,1 +1,1 @@
-export {}
+export { type Batch, batches } from './batches.ts'
