@@ -9,6 +9,7 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['./test/setup.ts'],
     pool: 'forks',
+    maxConcurrency: 2, // processes that test.concurrent starts
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
