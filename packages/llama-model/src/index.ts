@@ -1,1 +1,11 @@
-export {}
+export type { Batch } from './batch.ts'
+export { loadPretrained } from './checkpoint/load-pretrained.ts'
+export { type SaveOptions, savePretrained } from './checkpoint/save-pretrained.ts'
+export { type LlamaConfig, llamaConfig } from './config.ts'
+export { forward } from './forward.ts'
+export { type GeneratedToken, generate } from './generate/generate.ts'
+export type { GenerateOptions } from './generate/options.ts'
+export { initParams } from './init-params.ts'
+export { loss, tokenLosses } from './loss.ts'
+export { countParams, type Params } from './params.ts'
+export type { PresetName } from './presets.ts'

@@ -1,0 +1,42 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { type Batch, checkBatch, moveRight, nextTokens } from './batch.ts'
+import type { LlamaConfig } from './config.ts'
+import { hiddenStates, outputWeight } from './forward.ts'
+import { tokenNll } from './ops/token-nll.ts'
+import { checkParams, type Params } from './params.ts'
+
+/**
+ * Mean negative log-likelihood of the tokens of a batch in nats, `Σ w·nll / Σ w`; 0 where all weights are 0. A token's `nll` is that of
+ * predicting it from the tokens before it in its segment, its `w` is `batch.lossWeights`. Logits exist for a few tokens at a time, so
+ * memory is linear in T and in V. Differentiable in params; fits `train` of trainer. The caller disposes the scalar.
+ * @throws TypeError, RangeError when params, config and batch do not fit, before any work
+ */
+export function loss(params: Params, config: LlamaConfig, batch: Batch): tf.Scalar {
+  checkParams('loss', params, config)
+  checkBatch('loss', batch)
+  return tf.tidy((): tf.Scalar => {
+    const { targets, weights } = nextTokens(batch)
+    const nll = nextTokenNll(params, config, batch, targets)
+    const weights_N = tf.reshape(weights, [-1])
+    return tf.div(tf.sum(tf.mul(nll, weights_N)), tf.maximum(tf.sum(weights_N), 1e-12))
+  })
+}
+
+/**
+ * Negative log-likelihood in nats of every token given those before it in its segment, float32 [B, T]; 0 for the first token of a row or
+ * segment, and for padding. `lossWeights` are not looked at. The caller disposes the result.
+ * @throws TypeError, RangeError when params, config and batch do not fit, before any work
+ */
+export function tokenLosses(params: Params, config: LlamaConfig, { lossWeights: _, ...batch }: Batch): tf.Tensor2D {
+  checkParams('tokenLosses', params, config)
+  checkBatch('tokenLosses', batch)
+  return tf.tidy(() => {
+    const { targets, weights } = nextTokens(batch)
+    const nll: tf.Tensor2D = tf.reshape(nextTokenNll(params, config, batch, targets), batch.tokens.shape)
+    return moveRight(tf.mul(nll, weights))
+  })
+}
+
+/** nll of the target at each place, [N]. */
+const nextTokenNll = (params: Params, config: LlamaConfig, batch: Batch, targets_BT: tf.Tensor2D): tf.Tensor =>
+  tokenNll(hiddenStates(params, config, batch), outputWeight(params), tf.reshape(targets_BT, [-1]))

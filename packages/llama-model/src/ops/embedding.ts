@@ -1,0 +1,34 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { chunks } from './chunks.ts'
+import { hasKernel } from './kernels.ts'
+
+/**
+ * Rows of `weight` [V, C] by `ids` int32 [N] → [N, C]. `tf.gather` with a gradient for every backend: the sum of rows by id where there
+ * is `UnsortedSegmentSum` (tfjs-wasm ships without it), else products with one-hot rows, in chunks.
+ */
+export function embedding(weight_VC: tf.Tensor, ids_N: tf.Tensor1D): tf.Tensor {
+  const op = tf.customGrad((...args) => {
+    const [weight, save] = args as [tf.Tensor, tf.GradSaveFunc]
+    save([ids_N])
+    const numTokens = weight.shape[0]!
+    return {
+      value: tf.gather(weight, ids_N),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => sumById(dy, saved[0] as tf.Tensor1D, numTokens),
+    }
+  })
+  return op(weight_VC)
+}
+
+function sumById(dy_NC: tf.Tensor, ids_N: tf.Tensor1D, numTokens: number): tf.Tensor {
+  if (hasKernel('UnsortedSegmentSum')) return tf.unsortedSegmentSum(dy_NC, ids_N, numTokens)
+  let sum: tf.Tensor = tf.zeros([numTokens, dy_NC.shape[1]!])
+  for (const [first, rows] of chunks(ids_N.shape[0])) {
+    const next = tf.tidy(() => {
+      const oneHot = tf.cast(tf.oneHot(tf.slice(ids_N, first, rows), numTokens), 'float32')
+      return tf.add(sum, tf.matMul(oneHot, tf.slice(dy_NC, [first, 0], [rows, -1]), true, false))
+    })
+    sum.dispose()
+    sum = next
+  }
+  return sum
+}
