@@ -1,1 +1,9 @@
-export {}
+export type { Chunk } from './chunk.ts'
+export { type InstructionTemplateOptions, instructionTemplate } from './instruction-template.ts'
+export type { SelfInstructOptions } from './options.ts'
+export { type ParsedPair, type ParseFailure, parsePair } from './parse-pair.ts'
+export { parseVerdict } from './parse-verdict.ts'
+export { type CritiquePromptOptions, critiquePrompt, type GenerationPromptOptions, generationPrompt } from './prompts.ts'
+export { rougeL } from './rouge-l.ts'
+export { selfInstruct } from './self-instruct.ts'
+export type { Complete, CompleteOptions, Message, Pair, PromptKind, Rejection, RejectionReason, SourceDocument } from './types.ts'

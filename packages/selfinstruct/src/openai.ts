@@ -1,1 +1,1 @@
-export {}
+export { type OpenAICompatibleOptions, openAICompatible } from './openai-compatible.ts'

@@ -1,0 +1,45 @@
+import { sentenceBorders } from './sentences.ts'
+
+export interface Chunk {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * A random chunk of at most `max` UTF-16 units: its size is drawn from [`min`, `max`], its place uniformly, with the document's beginning and end
+ * as likely as the middle. It begins and ends at sentences or paragraphs, else (a sentence longer than the chunk) at words, else anywhere that
+ * splits no surrogate pair. A text that fits is returned whole. White space around is left out; undefined when nothing else is there.
+ */
+export function drawChunk(text: string, { min, max }: { min: number; max: number }, random: () => number): Chunk | undefined {
+  const size = min + Math.floor(random() * (max - min + 1))
+  const place = Math.floor(random() * (text.length + 1) - size / 2)
+  if (text.length <= size) return trimmed(text, 0, text.length)
+  const from = Math.min(Math.max(0, place), text.length - size)
+  const bySentence = cut(text, from, size, sentenceBorders)
+  if (bySentence.end - bySentence.start >= size / 4) return trimmed(text, bySentence.start, bySentence.end)
+  const byWord = cut(text, from, size, wordBorders)
+  if (byWord.end - byWord.start >= size / 4) return trimmed(text, byWord.start, byWord.end)
+  return trimmed(text, from + Number(splitsPair(text, from)), from + size - Number(splitsPair(text, from + size)))
+}
+
+/** From the border before `from` as far as `size` reaches; at the end of the text, from the first border that lets the end fit. */
+function cut(text: string, from: number, size: number, bordersOf: (text: string) => number[]): Chunk {
+  const origin = Math.max(0, from - size)
+  const found = bordersOf(text.slice(origin, from + size)).map((border) => border + origin)
+  const borders = origin === 0 ? [0, ...found] : found
+  const atEnd = from + size >= text.length
+  const start = atEnd ? borders.find((border) => border >= from) : borders.findLast((border) => border <= from)
+  if (start === undefined) return { start: from, end: from }
+  return { start, end: atEnd ? text.length : (borders.findLast((border) => border <= start + size) ?? start) }
+}
+
+const wordBorders = (text: string): number[] => Array.from(text.matchAll(/\s+(?=\S)/g), ({ index, 0: space }) => index + space.length)
+
+const splitsPair = (text: string, index: number): boolean => /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(index - 1, index + 1))
+
+function trimmed(text: string, start: number, end: number): Chunk | undefined {
+  const chunk = text.slice(start, end)
+  const length = chunk.trim().length
+  const lead = chunk.length - chunk.trimStart().length
+  return length === 0 ? undefined : { start: start + lead, end: start + lead + length }
+}
