@@ -1,1 +1,9 @@
-export {}
+export { constant } from './constant.ts'
+export { cosine } from './cosine.ts'
+export { type CosineRestartsOptions, cosineRestarts } from './cosine-restarts.ts'
+export { type InverseSquareRootOptions, inverseSquareRoot } from './inverse-square-root.ts'
+export { join } from './join.ts'
+export { linear } from './linear.ts'
+export { llama2Long } from './llama2-long.ts'
+export type { DecayOptions, Schedule, WarmupOptions } from './schedule.ts'
+export { type WarmupStableDecayOptions, warmupStableDecay } from './warmup-stable-decay.ts'
