@@ -20,7 +20,7 @@ export interface Exercise {
 export interface ExerciseOptions {
   readonly tokenizer: TextTokenizer
   /** Token sequences of the training documents. */
-  readonly documents: readonly (readonly number[])[]
+  readonly documents: readonly Int32Array[]
   /** Length of an exercise in tokens. */
   readonly length: number
   /** Loss weight of the tokens asked for. */
@@ -65,14 +65,14 @@ function* make(options: ExerciseOptions, kinds: readonly ((options: ExerciseOpti
 
 /** Tokens with loss weight 1, or the weight of what is asked for (`ask: true`), or 0 (`ask: false`). */
 interface Piece {
-  readonly tokens: readonly number[]
+  readonly tokens: readonly number[] | Int32Array
   readonly ask?: boolean
 }
 
 const start: Piece = { tokens: [0] }
 const whole = (from: number, random: () => number) => Math.floor(random() * from)
 
-function excerpt({ documents, random }: ExerciseOptions, tokens: number): readonly number[] | undefined {
+function excerpt({ documents, random }: ExerciseOptions, tokens: number): Int32Array | undefined {
   const document = documents[whole(documents.length, random)]!
   if (document.length < tokens) return undefined
   const from = whole(document.length - tokens + 1, random)

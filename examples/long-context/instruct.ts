@@ -71,7 +71,7 @@ export const describePairs = ({ author, pairs, rejected }: Pairs): string =>
 
 /** The documents pairs are asked about: windows of the held texts that fit the context with question and answer, as long as can be. */
 export function longDocuments(
-  texts: readonly { readonly id: string; readonly text: string; readonly tokens: readonly number[] }[],
+  texts: readonly { readonly id: string; readonly text: string; readonly tokens: ArrayLike<number> }[],
   longLength: number,
 ): LongDocument[] {
   return texts.flatMap(({ id, text, tokens }) => {

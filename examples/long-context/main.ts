@@ -8,18 +8,17 @@ import * as tf from '@tensorflow/tfjs'
 import { cosine } from 'cosine-schedule'
 import { countParams, initParams, type LlamaConfig, loadPretrained, loss, type Params, savePretrained } from 'llama-model'
 import type { RopeOptions } from 'rope-abf'
-import { type Document, mix, pack, utilisation } from 'seq-packer'
+import { type Resumable, type Row, utilisation } from 'seq-packer'
 import { batches } from 'seq-packer/tfjs'
 import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, train } from 'trainer'
 import { startEngine } from './engine.ts'
-import { exercises, shuffledPassages, take } from './exercises.ts'
 import { type Answers, askPairs, describePairs, instances, longDocuments, measureAnswers, tuningDocuments } from './instruct.ts'
 import { type Measures, measure, measureSteps } from './measure.ts'
 import { answered, gatherMetrics, measured, summary, type Training, trained } from './metrics.ts'
 import { languageModel, smallLlama } from './model.ts'
 import { progress } from './progress.ts'
-import { randomFrom } from './random.ts'
 import { type Arm, armNames, type SeedResults, type Tuning, writeReport } from './report/report.ts'
+import { instanceRows, passageRows, textRows } from './rows.ts'
 import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
 import { checkLengths, describeTexts, describeTokens, readTexts } from './texts.ts'
@@ -66,10 +65,11 @@ const tokens = await run.stage(
   },
   (encoded) => describeTokens(encoded, longLength),
 )
-const documents = corpus.texts.map((text, i) => ({ ...text, tokens: tokens[i]! }))
+const documents = corpus.texts.map((text, i) => ({ ...text, tokens: Int32Array.from(tokens[i]!) }))
 checkLengths(documents, longLength)
 const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
 const training = ofSplit('train')
+const sources = { settings, tokenizer, texts: training }
 const validationRows = ofSplit('validation').map(({ tokens }) => Int32Array.from([0, ...tokens.slice(0, longLength - 1)]))
 
 // ---- the parts every training stage shares ---------------------------------------------------------------------------------------------
@@ -81,34 +81,11 @@ const ropes: Record<Arm, RopeOptions> = {
   pi: { headDim, base: settings.ropeTheta, scaling: { kind: 'linear', factor: longLength / shortLength } },
 }
 
-/** Recall exercises for `steps` steps of rows of `length` tokens, and a tenth more: the mix takes them in an order of its own. */
-function recallDocuments(kind: typeof exercises, length: number, steps: number, share: number, seed: number): Document[] {
-  const count = Math.ceil((1.1 * steps * tokensPerBatch * share) / length) + 1
-  const own = training.map(({ tokens }) => tokens)
-  return take(kind({ tokenizer, documents: own, length, weight: settings.recallWeight, random: randomFrom(seed) }), count)
-}
-
-/** Texts and recall exercises, mixed by tokens; documents of one row do not see each other, short ones are packed, long ones cut into rows. */
-function textRows(rowLength: number, steps: number, seed: number) {
-  const share = settings.recallShare
-  const sources: Record<string, Document[]> = share > 0 ? { recall: recallDocuments(exercises, rowLength, steps, share, seed) } : {}
-  const names = [...new Set(training.map(({ source }) => source))]
-  for (const name of names)
-    sources[name] = training
-      .filter(({ source }) => source === name)
-      .map(({ id, source, tokens }) => ({ id, source, tokens: [0, ...tokens] }))
-  const weights = {
-    ...(share > 0 ? { recall: share } : {}),
-    ...Object.fromEntries(names.map((name) => [name, (1 - share) / names.length])),
-  }
-  return pack(mix(sources, { weights, seed }), { rowLength, strategy: 'best-fit' })
-}
-
 interface TrainingStage {
   readonly id: string
   readonly config: LlamaConfig
   readonly params: Params
-  readonly rows: ReturnType<typeof textRows>
+  readonly rows: Resumable<Row>
   readonly rowLength: number
   readonly steps: number
   readonly peak: number
@@ -194,12 +171,16 @@ for (const seed of settings.seeds) {
       const shared = { config: base, params, rowLength: shortLength, peak: settings.pretrainPeak }
       try {
         const { recallSteps, pretrainSteps } = settings
+        const from = { ...sources, rowLength: shortLength }
         if (recallSteps > 0) {
-          const passages = recallDocuments(shuffledPassages, shortLength, recallSteps, 1, seed + 1000)
-          const rows = pack(mix({ passages }, { weights: { passages: 1 }, seed }), { rowLength: shortLength, strategy: 'best-fit' })
-          await trainModel({ ...shared, id: id('recall'), rows, steps: recallSteps })
+          await trainModel({ ...shared, id: id('recall'), rows: passageRows({ ...from, steps: recallSteps, seed }), steps: recallSteps })
         }
-        return await trainModel({ ...shared, id: id('short'), rows: textRows(shortLength, pretrainSteps, seed), steps: pretrainSteps })
+        return await trainModel({
+          ...shared,
+          id: id('short'),
+          rows: textRows({ ...from, steps: pretrainSteps, seed: seed + 1 }),
+          steps: pretrainSteps,
+        })
       } finally {
         tf.dispose(params)
       }
@@ -218,7 +199,7 @@ for (const seed of settings.seeds) {
             id: id(arm),
             config: { ...config, rope: ropes[arm], maxPositionEmbeddings: longLength },
             params,
-            rows: textRows(longLength, settings.extendSteps, seed + 1),
+            rows: textRows({ ...sources, rowLength: longLength, steps: settings.extendSteps, seed: seed + 2 }),
             rowLength: longLength,
             steps: settings.extendSteps,
             peak: settings.extendPeak,
@@ -255,8 +236,7 @@ for (const seed of settings.seeds) {
         `7. Instruct: loss ${tuning === 'whole' ? 'over the whole sequence' : 'on answers only'} (seed ${seed})`,
         () =>
           withModel(id('abf'), (params, config) => {
-            const sources = { pairs: tuningDocuments(lessons, tuning) }
-            const rows = pack(mix(sources, { weights: { pairs: 1 }, seed }), { rowLength: longLength, strategy: 'pad' })
+            const rows = instanceRows(tuningDocuments(lessons, tuning), longLength, seed)
             const { instructSteps: steps, instructPeak: peak } = settings
             return trainModel({ id: model, config, params, rows, rowLength: longLength, steps, peak })
           }),
@@ -280,7 +260,8 @@ for (const seed of settings.seeds) {
 }
 
 // ---- 8. report -------------------------------------------------------------------------------------------------------------------------
-const sample = take(textRows(shortLength, 100, settings.seeds[0]!)[Symbol.iterator](), 200)
+const sample: Row[] = []
+for (const row of textRows({ ...sources, rowLength: shortLength, steps: 100, seed: 1 })) if (sample.push(row) === 200) break
 const results = {
   settings,
   engine: engine.description,

@@ -9,11 +9,12 @@ import {
   type Tokenizer,
 } from 'long-context-eval'
 import { cues } from './exercises.ts'
+import type { TokenisedText } from './texts.ts'
 
 export interface MeasureOptions {
   readonly tokenizer: Tokenizer
   /** Held-out texts and their tokens. */
-  readonly texts: readonly { readonly text: string; readonly tokens: readonly number[] }[]
+  readonly texts: readonly TokenisedText[]
   readonly shortLength: number
   readonly longLength: number
   readonly evalDocuments: number
@@ -30,7 +31,7 @@ const powersOfTwo = (from: number, to: number) => Array.from({ length: Math.log2
 export async function measure(model: LanguageModel, options: MeasureOptions) {
   const { tokenizer, texts, shortLength, longLength, evalDocuments, evalTrials, onProgress } = options
   const long = texts.filter(({ tokens }) => tokens.length >= longLength).slice(0, evalDocuments)
-  const windows = long.map(({ tokens }) => Int32Array.from(tokens.slice(0, longLength)))
+  const windows = long.map(({ tokens }) => tokens.slice(0, longLength))
 
   // loss at every position of long rows (Fig. 9a)
   const byPosition = await lossByPosition(model, windows, { binSize: longLength / 32 })
@@ -70,9 +71,7 @@ export async function measure(model: LanguageModel, options: MeasureOptions) {
   onProgress(4)
 
   // short context: rows of the original length, every token
-  const short = await model.tokenLosses(
-    texts.slice(0, 4 * evalDocuments).map(({ tokens }) => Int32Array.from(tokens.slice(0, shortLength))),
-  )
+  const short = await model.tokenLosses(texts.slice(0, 4 * evalDocuments).map(({ tokens }) => tokens.slice(0, shortLength)))
   const shortLosses = short.flatMap((row) => Array.from(row.subarray(1)))
   onProgress(5)
   return { byPosition, byContext, powerLaw, retrieval, keys, shortLoss: shortLosses.reduce((sum, x) => sum + x, 0) / shortLosses.length }

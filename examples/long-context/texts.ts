@@ -11,6 +11,10 @@ export interface Text {
   readonly split: 'train' | 'validation' | 'test'
 }
 
+export interface TokenisedText extends Text {
+  readonly tokens: Int32Array
+}
+
 const require = createRequire(import.meta.url)
 
 /**
@@ -159,7 +163,7 @@ export function describeTexts({ texts, dropped }: ReturnType<typeof readTexts>):
 
 /** Throws unless every part of the split has a document that fills a long row: nothing else can show what a long context is good for. */
 export function checkLengths(
-  documents: readonly { readonly split: string; readonly tokens: readonly number[] }[],
+  documents: readonly { readonly split: string; readonly tokens: ArrayLike<number> }[],
   longLength: number,
 ): void {
   for (const split of ['train', 'validation', 'test']) {

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import * as trainer from 'tokenizers'
 
-/** Starts every document and ends every answer. Its id is 0. */
+/** Starts every document and ends every answer. */
 export const endOfText = '<|endoftext|>'
+export const endOfTextId = 0
 
 interface TokenizerJson {
   readonly model: { readonly merges: readonly (string | readonly [string, string])[] }
@@ -44,7 +45,15 @@ function cut(full: TokenizerJson, vocabularySize: number): unknown {
   if (vocab.size < vocabularySize) {
     throw new Error(`--vocabulary-size ${vocabularySize}: the texts give only ${vocab.size} tokens; choose at most that, or add texts`)
   }
-  const special = { id: 0, content: endOfText, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+  const special = {
+    id: endOfTextId,
+    content: endOfText,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  }
   const decoder = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }
   return { ...full, added_tokens: [special], decoder, model: { ...full.model, vocab: Object.fromEntries(vocab), merges } }
 }

@@ -29,7 +29,7 @@ export interface Results {
   readonly engine: string
   readonly parameters: number
   readonly ropes: Readonly<Record<Arm, RopeOptions>>
-  readonly documents: readonly { readonly source: string; readonly split: string; readonly tokens: readonly number[] }[]
+  readonly documents: readonly { readonly source: string; readonly split: string; readonly tokens: ArrayLike<number> }[]
   readonly dropped: Readonly<Record<string, number>>
   readonly utilisation: number
   readonly pairs: Pairs
