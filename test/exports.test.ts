@@ -20,7 +20,7 @@ function exportsOf(file: string): string[] {
   })
 }
 
-test.each(packages)('$name exports what test/exports/$name.txt says', async ({ name, entries }) => {
+test.each(packages)('$name exports the names of its file in test/exports', async ({ name, entries }) => {
   const lines: string[] = []
   for (const { specifier, source } of entries) {
     const names = exportsOf(source).toSorted()

@@ -1,0 +1,1 @@
+export { runningMean } from './running-mean.ts'
