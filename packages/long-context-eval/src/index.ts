@@ -1,1 +1,11 @@
-export {}
+export { type FirstSentenceResult, type FirstSentenceRetrievalOptions, firstSentenceRetrieval } from './first-sentence-retrieval.ts'
+export { attentionBottleneck, type CurriculumFlopsOptions, curriculumFlops, type TrainingFlopsOptions, trainingFlops } from './flops.ts'
+export type { LanguageModel, RunOptions, Tokenizer } from './language-model.ts'
+export { type ContextLoss, type LossByContextOptions, lossByContext } from './loss-by-context.ts'
+export { type LossByPositionOptions, lossByPosition, type PositionLoss } from './loss-by-position.ts'
+export { type PasskeyOptions, type PasskeyResult, type PasskeyTemplate, passkey } from './passkey.ts'
+export { type FitPowerLawOptions, fitPowerLaw, type Interval, type PowerLawFit, type PowerLawPoint, powerLawLoss } from './power-law.ts'
+export type { PowerLaw } from './power-law-solver.ts'
+export { type RougeOptions, type RougeScore, rouge1, rouge2, rougeGeometricMean, rougeL } from './rouge.ts'
+export { rougeLsum } from './rouge-lsum.ts'
+export { exactMatch, tokenF1 } from './squad.ts'
