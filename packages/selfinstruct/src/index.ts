@@ -1,4 +1,5 @@
 export type { Chunk } from './chunk.ts'
+export { extractiveComplete } from './extractive/extractive-complete.ts'
 export { type InstructionTemplateOptions, instructionTemplate } from './instruction-template.ts'
 export type { SelfInstructOptions } from './options.ts'
 export { type ParsedPair, type ParseFailure, parsePair } from './parse-pair.ts'
