@@ -1,22 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { chunks } from './chunks.ts'
-import { hasKernel } from './kernels.ts'
+import { hasKernel, type Op, runOp } from './kernels.ts'
 
 /**
  * Rows of `weight` [V, C] by `ids` int32 [N] → [N, C]. `tf.gather` with a gradient for every backend: the sum of rows by id where there
  * is `UnsortedSegmentSum` (tfjs-wasm ships without it), else products with one-hot rows, in chunks.
  */
-export function embedding(weight_VC: tf.Tensor, ids_N: tf.Tensor1D): tf.Tensor {
-  const op = tf.customGrad((...args) => {
-    const [weight, save] = args as [tf.Tensor, tf.GradSaveFunc]
-    save([ids_N])
-    const numTokens = weight.shape[0]!
-    return {
-      value: tf.gather(weight, ids_N),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => sumById(dy, saved[0] as tf.Tensor1D, numTokens),
-    }
-  })
-  return op(weight_VC)
+export const embedding = (weight: tf.Tensor, ids: tf.Tensor): tf.Tensor => runOp(op, { weight, ids }, { numTokens: weight.shape[0]! })
+
+const op: Op = {
+  name: 'LlamaEmbedding',
+  saved: ['ids'],
+  outputs: 1,
+  forward: ({ weight, ids }) => [tf.gather(weight!, ids as tf.Tensor1D)],
+  backward: (dy, [ids], { numTokens }) => ({ weight: sumById(dy, ids as tf.Tensor1D, numTokens as number) }),
 }
 
 function sumById(dy_NC: tf.Tensor, ids_N: tf.Tensor1D, numTokens: number): tf.Tensor {

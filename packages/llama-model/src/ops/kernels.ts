@@ -8,10 +8,44 @@ export function runKernel(name: string, inputs: Record<string, tf.Tensor>, attrs
   return tf.engine().runKernel(name, inputs, attrs) as tf.Tensor[]
 }
 
+/** A differentiable operation by composition: what `forward` returns beyond the first output is only for `backward`. */
+export interface Op {
+  readonly name: string
+  /** Names of the inputs that `backward` gets. */
+  readonly saved: readonly string[]
+  /** Number of outputs; the first is the result. */
+  readonly outputs: number
+  readonly forward: (inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) => tf.Tensor[]
+  /** Gradients by input name, from that of the result, the saved inputs and the outputs but the first. */
+  readonly backward: (dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAttrMap) => Record<string, tf.Tensor>
+}
+
 /**
- * Tells tfjs the gradient of a kernel, once per program. A kernel's gradient may save outputs that the caller never sees;
- * `tf.customGrad` may not (tfjs takes them for a leak).
+ * Runs an op as one tfjs kernel, registered for the backend at first use: only kernels may save outputs for the gradient that the caller
+ * never sees (`tf.customGrad` takes them for a leak), and what happens inside leaves nothing on the tape.
  */
-export function ensureGradient(config: tf.GradConfig): void {
-  if (!tf.getGradient(config.kernelName)) tf.registerGradient(config)
+export function runOp(
+  { name, saved, outputs, forward, backward }: Op,
+  inputs: Record<string, tf.Tensor>,
+  attrs: tf.NamedAttrMap = {},
+): tf.Tensor {
+  if (!hasKernel(name)) {
+    const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => tf.tidy(() => forward(inputs as Record<string, tf.Tensor>, attrs ?? {}))
+    tf.registerKernel({ kernelName: name, backendName: tf.getBackend(), kernelFunc })
+  }
+  if (!tf.getGradient(name)) {
+    tf.registerGradient({
+      kernelName: name,
+      inputsToSave: [...saved],
+      outputsToSave: Array.from({ length: outputs }, (_, i) => i > 0),
+      gradFunc(dys, tensors, attrs) {
+        const dy = Array.isArray(dys) ? dys[0]! : dys
+        const gradients = tf.tidy(() => backward(dy, tensors, attrs))
+        return Object.fromEntries(Object.entries(gradients).map(([key, gradient]) => [key, () => gradient]))
+      },
+    })
+  }
+  const [result, ...hidden] = runKernel(name, inputs, attrs)
+  tf.dispose(hidden) // the gradient keeps its own references
+  return result!
 }
