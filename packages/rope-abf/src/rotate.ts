@@ -1,4 +1,3 @@
-import { checkNumber } from './check.ts'
 import { ropeFrequencies } from './frequencies.ts'
 import type { RopeLayout, RopeOptions } from './rope.ts'
 
@@ -30,9 +29,10 @@ export function rotate(
   { layout = 'half', role }: RotateOptions = {},
 ): Float64Array {
   const { headDim, rotaryDim, inverseFrequencies, attentionFactor, xpos } = ropeFrequencies(rope)
-  if (x.length !== headDim)
+  if (x.length !== headDim) {
     throw new RangeError(`rotate: x has ${x.length} entries for headDim ${headDim}; pass one head of ${headDim} numbers.`)
-  checkNumber('rotate', 'position', position, { above: Number.NEGATIVE_INFINITY })
+  }
+  if (!Number.isFinite(position)) throw new RangeError(`rotate: position is ${position}; it must be a finite number. Pass such a number.`)
   if (xpos && !role) throw new TypeError("rotate: xPos scales queries and keys differently; pass role: 'query' or 'key'.")
   const y = Float64Array.from(x)
   for (let j = 0; j < rotaryDim / 2; j++) {

@@ -9,8 +9,10 @@ const temperature = (factor: number, mscale: number) => (factor <= 1 ? 1 : 0.1 *
 
 function attentionFactorOf({ factor, attentionFactor, mscale, mscaleAllDim }: YarnScaling): number {
   if (attentionFactor !== undefined) return attentionFactor
-  if (mscale && mscaleAllDim) return temperature(factor, mscale) / temperature(factor, mscaleAllDim)
-  return temperature(factor, 1)
+  if (mscale === undefined) return temperature(factor, 1)
+  checkNumber('ropeFrequencies(yarn)', 'mscale', mscale)
+  checkNumber('ropeFrequencies(yarn)', 'mscaleAllDim', mscaleAllDim)
+  return temperature(factor, mscale) / temperature(factor, mscaleAllDim)
 }
 
 /** Share of interpolation of pair `j`, linear in the index `j` (published code, Hugging Face). */

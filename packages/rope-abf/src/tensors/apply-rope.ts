@@ -12,7 +12,7 @@ export interface ApplyRopeOptions {
 /** Rotation of whole heads by `RotaryEmbedding` of the running backend. */
 function byKernel(x_BTHD: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor, layout: RopeLayout, inverse: boolean): tf.Tensor4D {
   const inputs = { x: x_BTHD, cos, sin }
-  return tf.engine().runKernel('RotaryEmbedding', inputs, { layout, inverse }) as tf.Tensor4D
+  return tf.engine().runKernel('RotaryEmbedding', inputs, { layout, inverse })
 }
 
 /** The same by tfjs ops. */
@@ -59,13 +59,13 @@ function rotation(x: tf.Tensor4D, cos: tf.Tensor4D, sin: tf.Tensor4D, layout: Ro
 
 /**
  * Queries or keys turned by the angles of the table: for every pair `(a, b)`, `a' = a·cos − b·sin`, `b' = b·cos + a·sin`;
- * channels beyond twice the table's width pass unchanged (partial rotary).
+ * channels beyond `rotaryDim` pass unchanged (partial rotary).
  *
  * One differentiable op: `dx` is `dy` turned by the opposite angle; no gradient reaches the table. Runs the kernel `RotaryEmbedding`
  * where the backend has one registered, composed tfjs ops elsewhere.
  *
- * @param x float32 [B, T, H, D]; `D ≥ rotaryDim`
- * @param table of `ropeTable`, for the same T; its leading axis is 1 or B
+ * @param x float32 [B, T, H, D]
+ * @param table of `ropeTable`, for the same `T` and `headDim = D`; positions for one row serve every row
  * @returns a new tensor [B, T, H, D]; the caller disposes it
  * @throws TypeError if `x` is not float32 of rank 4, or an xPos table comes without a role; RangeError if shapes do not fit
  * @see Su et al. 2021 (arXiv 2104.09864) eq. 34
@@ -80,11 +80,11 @@ export function applyRope(x: tf.Tensor4D, table: RopeTable, { layout = 'half', r
   if (table.key && !role) throw new TypeError("applyRope: this is an xPos table; pass role: 'query' or 'key'.")
   const { cos, sin } = table.key && role === 'key' ? table.key : table
   const [B, T, , D] = x.shape
-  const [rows, length, , pairs] = cos.shape
-  if (length !== T || (rows !== 1 && rows !== B) || 2 * pairs > D) {
+  const [rows, length] = cos.shape
+  if (length !== T || (rows !== 1 && rows !== B) || table.headDim !== D) {
     throw new RangeError(
-      `applyRope: the table is for shape [${rows}, ${length}, ·, ≥${2 * pairs}] and x is [${x.shape}]; T must agree, the table's leading ` +
-        'axis must be 1 or B, and its pairs must fit in D. Build the table from the positions of these tokens and the same headDim.',
+      `applyRope: the table is for [${rows === 1 ? 'B' : rows}, ${length}, H, ${table.headDim}] and x is [${x.shape}]; B, T and D must ` +
+        'agree. Build the table from the positions of these tokens and the headDim of these heads.',
     )
   }
   return rotation(x, cos, sin, layout, false)

@@ -6,8 +6,10 @@ import type { RopeOptions } from '../rope.ts'
 /** `T` (positions 0 … T−1), the positions of T tokens, or an int32 tensor [B, T] (packed rows: positions restart at each segment). */
 export type RopePositions = number | Int32Array | readonly number[] | tf.Tensor2D
 
-/** Cosine and sine of every angle, with `attentionFactor` multiplied in. A plain object of tensors: `tf.dispose(table)` frees it. */
-export interface RopeTable {
+/** Cosine and sine of every angle, with `attentionFactor` multiplied in. `tf.dispose(table)` frees it. */
+export type RopeTable = {
+  /** Channels of the heads it is for. */
+  readonly headDim: number
   /** [B or 1, T, 1, rotaryDim/2] float32. For xPos with the query's `ζ_j^(n/scaleBase)` multiplied in. */
   readonly cos: tf.Tensor4D
   readonly sin: tf.Tensor4D
@@ -60,7 +62,7 @@ function decayAt(xpos: NonNullable<RopeFrequencies['xpos']>, j: number, position
  * (Fix it yourself when keys are cached, or cached keys and new queries would turn at different speeds.)
  * A positions tensor is read with `dataSync`. The caller disposes the table (`tf.dispose(table)`); nothing is cached.
  *
- * @returns `{ cos, sin }`, float32 [1, T, 1, rotaryDim/2], or [B, T, 1, rotaryDim/2] for a positions tensor; xPos adds `key`
+ * @returns `{ headDim, cos, sin }`, float32 [1, T, 1, rotaryDim/2], or [B, T, 1, rotaryDim/2] for a positions tensor; xPos adds `key`
  * @throws RangeError for an empty list or a position that is not a finite number ≥ 0; TypeError for a tensor that is not int32 [B, T];
  *   whatever `ropeFrequencies` throws
  */
@@ -74,13 +76,14 @@ export function ropeTable(rope: RopeOptions, positions: RopePositions): RopeTabl
   }
   const frequencies = ropeFrequencies(forSequence(rope, last + 1))
   const query = fill(frequencies, values, 1)
+  const { headDim, rotaryDim, xpos } = frequencies
   const toTensors = ({ cos, sin }: { cos: Float32Array; sin: Float32Array }) => {
-    const size: [number, number, number, number] = [...shape, 1, frequencies.rotaryDim / 2]
+    const size: [number, number, number, number] = [...shape, 1, rotaryDim / 2]
     return { cos: tf.tensor4d(cos, size), sin: tf.tensor4d(sin, size) }
   }
-  if (!frequencies.xpos) return toTensors(query)
-  const key = fill(frequencies, values, -1)
-  return { ...toTensors(query), key: toTensors(key) }
+  if (!xpos) return { headDim, ...toTensors(query) }
+  const key = fill(frequencies, values, -1) // before any tensor exists: it may throw
+  return { headDim, ...toTensors(query), key: toTensors(key) }
 }
 
 /** Row after row of cosines and sines; a position seen before is copied. */
