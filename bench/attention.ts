@@ -20,7 +20,7 @@ interface Measured {
   readonly peakBytes: number
 }
 
-export async function bench(): Promise<void> {
+async function bench(): Promise<void> {
   await shareWasmHeap(wasm)
   await tf.setBackend('wasm')
   const heap = countAllocations()
@@ -150,3 +150,5 @@ const times = (measured: Measured | null | undefined, reference: Measured | null
 const mebibytes = (measured: Measured | null) => (measured ? (measured.peakBytes / 2 ** 20).toFixed(0) : '–')
 const row = (cells: (string | number)[]) =>
   cells.map((cell, i) => (i === 1 ? String(cell).padEnd(20) : String(cell).padStart(i === 4 ? 21 : 10))).join(' ')
+
+await bench()

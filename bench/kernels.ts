@@ -1,14 +1,12 @@
 /**
- * The kernels of llama-kernels-tfjs against the same tfjs operations on stock tfjs-wasm: matrix products in every form, the fused
- * steps of a Llama, and one whole training step. Same process, same backend, same tensors: the kernels are registered and
- * unregistered around each measurement. Medians.
+ * The kernels of llama-kernels-tfjs against the same tfjs operations on stock tfjs-wasm: matrix products in every form and the fused
+ * pieces of a Llama. Same process, same backend, same tensors: the kernels are registered and unregistered around each measurement.
+ * Medians. Whole training steps: step.ts.
  */
 import * as tf from '@tensorflow/tfjs'
 import * as wasm from '@tensorflow/tfjs-backend-wasm'
-import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
 import { adamwStep, linearCrossEntropy, registerTrainingKernels, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
 import { shareWasmHeap } from 'wasm-heap-tfjs'
-import { llamaStep, type StepShape } from './llama-step.ts'
 
 const threadCounts = [1, 2]
 const forms = { A·B: [false, false], A·Bᵀ: [false, true], Aᵀ·B: [true, false] } as const
@@ -20,13 +18,7 @@ const products: readonly (readonly [number[], number, number, number])[] = [
   [[], 512, 32000, 256],
   [[8], 512, 512, 64],
 ]
-/** The step of which the goal speaks: at least 17 times stock. */
-const steps: Record<string, StepShape> = {
-  '1 × 1,024 tokens, 4 layers of 256, V 4,096': { batch: 1, length: 1024, channels: 256, layers: 4, heads: 4, mlp: 688, vocabulary: 4096 },
-  '8 × 256 tokens, 4 layers of 128, V 2,048': { batch: 8, length: 256, channels: 128, layers: 4, heads: 4, mlp: 352, vocabulary: 2048 },
-}
-
-export async function bench(): Promise<void> {
+async function bench(): Promise<void> {
   const shared = await shareWasmHeap(wasm)
   await tf.setBackend('wasm')
   console.log(
@@ -47,8 +39,6 @@ export async function bench(): Promise<void> {
   for (const [name, run] of Object.entries(fusedRuns())) {
     console.log(row([name, ...ratios(compare(run), (ms) => ms.toFixed(1))]))
   }
-  console.log(row(['training step', 'stock', ...threadCounts.flatMap((threads) => [`${threads} thread(s)`, '×'])], 'ms'))
-  for (const [name, shape] of Object.entries(steps)) console.log(row([name, ...ratios(compareSteps(shape), (ms) => ms.toFixed(0))]))
 }
 
 /** Runs with gradients; the ops compose themselves where their kernel is missing. */
@@ -92,24 +82,6 @@ function compare(run: () => tf.TensorContainer): number[] {
   return times
 }
 
-function compareSteps(shape: StepShape): number[] {
-  const stock = registerTrainingKernels({ only: ['UnsortedSegmentSum'] })
-  const composed = llamaStep(shape, 'composed')
-  const times = [median(composed.step, 0)]
-  composed.dispose()
-  stock.unregister()
-  for (const threads of threadCounts) {
-    const kernels = registerTrainingKernels({ threads })
-    const attention = registerFlashAttention({ threads })
-    const fused = llamaStep(shape, 'fused')
-    times.push(median(fused.step))
-    fused.dispose()
-    attention.unregister()
-    kernels.unregister()
-  }
-  return times
-}
-
 function median(run: () => tf.TensorContainer, warmUps = 3): number {
   const times: number[] = []
   const start = performance.now()
@@ -131,3 +103,5 @@ const ratios = ([stock, ...ours]: number[], format: (ms: number) => string) => [
 
 const row = ([name, ...cells]: readonly string[], unit = '') =>
   `${`${name}${unit && `, ${unit}`}`.padEnd(46)}${cells.map((cell) => cell.padStart(13)).join('')}`
+
+await bench()
