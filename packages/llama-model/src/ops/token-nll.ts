@@ -43,7 +43,7 @@ function backwardInChunks({ hidden, weight, targets, logSumExp, dLosses }: Backw
       const column = (x: tf.Tensor) => tf.reshape(tf.slice(x, first, rows), [rows, 1])
       const [dh, sum] = tf.tidy((): [tf.Tensor, tf.Tensor] => {
         const h = tf.slice(hidden, [first, 0], [rows, -1])
-        const probabilities = tf.exp(tf.sub(tf.matMul(h, weight, false, true), column(logSumExp)))
+        const probabilities = tf.tidy(() => tf.exp(tf.sub(tf.matMul(h, weight, false, true), column(logSumExp))))
         const oneHot = tf.oneHot(tf.slice(targets, first, rows) as tf.Tensor1D, weight.shape[0]!)
         const dLogits = tf.mul(tf.sub(probabilities, oneHot), column(dLosses))
         return [tf.matMul(dLogits, weight), tf.add(dWeight, tf.matMul(dLogits, h, true, false))]
