@@ -173,7 +173,13 @@ for (const seed of settings.seeds) {
         const { recallSteps, pretrainSteps } = settings
         const from = { ...sources, rowLength: shortLength }
         if (recallSteps > 0) {
-          await trainModel({ ...shared, id: id('recall'), rows: passageRows({ ...from, steps: recallSteps, seed }), steps: recallSteps })
+          await trainModel({
+            ...shared,
+            id: id('recall'),
+            rows: passageRows({ ...from, steps: recallSteps, seed }),
+            steps: recallSteps,
+            peak: settings.recallPeak,
+          })
         }
         return await trainModel({
           ...shared,

@@ -45,7 +45,8 @@ export async function measure(model: LanguageModel, options: MeasureOptions) {
   onProgress(2)
 
   // the first sentence of a document, asked for at its end (Fig. 5b)
-  const lengths = powersOfTwo(shortLength / 2, longLength)
+  // up to 7/8 of the trained length: the answer needs room too; from 96 tokens: shorter ones hardly hold the questions
+  const lengths = [...powersOfTwo(shortLength, longLength / 2), (3 / 4) * longLength, (7 / 8) * longLength].filter((length) => length >= 96)
   const retrieval = await firstSentenceRetrieval(model, {
     documents: long.map(({ text }) => text),
     lengths,

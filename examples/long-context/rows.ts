@@ -1,6 +1,6 @@
 // Which rows each stage of training sees. The same seed gives the same rows: every arm trains on exactly the same tokens.
 import { type Document, mix, pack, split } from 'seq-packer'
-import { type ExerciseOptions, exercises, shuffledPassages, take } from './exercises.ts'
+import { type ExerciseOptions, exercises, randomPassages, take } from './exercises.ts'
 import { randomFrom } from './random.ts'
 import type { Settings } from './settings.ts'
 import type { TokenisedText } from './texts.ts'
@@ -24,6 +24,7 @@ function exercisesFor(kind: typeof exercises, share: number, options: RowsOption
   const made: ExerciseOptions = {
     tokenizer,
     documents: texts.map(({ tokens }) => tokens),
+    vocabularySize: settings.vocabularySize,
     length: rowLength,
     weight: settings.recallWeight,
     random: randomFrom(seed),
@@ -31,9 +32,9 @@ function exercisesFor(kind: typeof exercises, share: number, options: RowsOption
   return take(kind(made), count)
 }
 
-/** Shuffled passages that repeat, and nothing else: here a small model learns to look back. */
+/** Random passages that repeat, and nothing else: here a small model learns to look back. */
 export function passageRows(options: RowsOptions) {
-  const passages = exercisesFor(shuffledPassages, 1, options)
+  const passages = exercisesFor(randomPassages, 1, options)
   return pack(mix({ passages }, { weights: { passages: 1 }, seed: options.seed }), { rowLength: options.rowLength, strategy: 'best-fit' })
 }
 

@@ -10,6 +10,7 @@ const last = <T>(values: readonly T[]): T => values[values.length - 1]!
 /** One list item each, as plain text. */
 export function findings({ settings, seeds, pairs }: Results): string[] {
   const { shortLength, longLength } = settings
+  const longest = last(seeds[0]!.measures.abf.retrieval).length
   const single = seeds.length === 1
   const arms = Object.keys(armNames) as Arm[]
   const of = (arm: Arm | 'short', value: (m: Results['seeds'][number]['measures'][Arm]) => number) =>
@@ -40,8 +41,8 @@ export function findings({ settings, seeds, pairs }: Results): string[] {
   const retrieval = (arm: Arm | 'short', length: number) =>
     of(arm, ({ retrieval }) => retrieval.find((r) => r.length === length)?.rougeL ?? Number.NaN)
   sentences.push(
-    `First-sentence retrieval (ROUGE-L, 100 is a perfect copy) at ${compact(shortLength)} / ${compact(longLength)} tokens: ` +
-      `${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(retrieval(arm, shortLength), 0)} / ${meanInterval(retrieval(arm, longLength), 0)}`).join(', ')}.`,
+    `First-sentence retrieval (ROUGE-L, 100 is a perfect copy) at ${compact(shortLength)} / ${compact(longest)} tokens: ` +
+      `${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(retrieval(arm, shortLength), 0)} / ${meanInterval(retrieval(arm, longest), 0)}`).join(', ')}.`,
   )
   const keys = (arm: Arm | 'short', length: number) =>
     of(arm, (m) => {
@@ -49,7 +50,7 @@ export function findings({ settings, seeds, pairs }: Results): string[] {
       return own.reduce((sum, k) => sum + 100 * k.accuracy, 0) / own.length
     })
   sentences.push(
-    `Pass keys found at ${compact(longLength)} tokens, all depths: ${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(keys(arm, longLength), 0)} %`).join(', ')}.`,
+    `Pass keys found at ${compact(longest)} tokens, all depths: ${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(keys(arm, longest), 0)} %`).join(', ')}.`,
   )
   const short = (arm: Arm | 'short') => of(arm, ({ shortLoss }) => shortLoss)
   sentences.push(
