@@ -38,8 +38,12 @@ export function newPackage(root: string, name: string, description: string): voi
   edit('README.md', (text) => addRow(text, `| [${name}](packages/${name}) | ${description.slice(0, -1)} | 0.3 kB |`))
   write(`test/exports/${name}.txt`, `${name}\n  runningMean\n`)
   write(`.changeset/${name}.md`, `---\n"${name}": minor\n---\n\nFirst release: ${description[0]?.toLowerCase()}${description.slice(1)}\n`)
-  // imports are sorted by the names of packages
-  execFileSync(join(template, '../../node_modules/.bin/biome'), ['check', '--write', '--vcs-enabled=false', folder], { stdio: 'pipe' })
+  // imports are sorted by the names of packages, tables are aligned
+  execFileSync(
+    join(template, '../../node_modules/.bin/biome'),
+    ['check', '--write', '--vcs-enabled=false', folder, 'README.md', 'ARCHITECTURE.md'],
+    { cwd: root, stdio: 'pipe' },
+  )
 }
 
 /** `row` behind the last row of the table of packages. */

@@ -45,7 +45,7 @@ describe.each(packages)('$name', ({ name, manifest, entries }) => {
         if (!/^(\.\.?\/|node:)/.test(specifier)) expect(declared, `${file} imports ${specifier}`).toContain(packageOf(specifier))
   })
 
-  test.runIf(rule.get(name)?.pure)('its main entry is pure: no tfjs', () =>
-    expect(reach(entries[0]!.source).filter((specifier) => specifier.startsWith('@tensorflow/'))).toEqual([]),
-  )
+  if (rule.get(name)?.pure)
+    test('its main entry is pure: no tfjs', () =>
+      expect(reach(entries[0]!.source).filter((specifier) => specifier.startsWith('@tensorflow/'))).toEqual([]))
 })

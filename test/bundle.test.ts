@@ -4,10 +4,10 @@ import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import { packages, root, table } from './support/workspace.ts'
 
-/** Kilobytes by entry, from cells such as `3.1 kB, /tfjs 1.2 kB`. */
+/** Kilobytes by entry, from cells such as 3.1 kB, `/tfjs` 1.2 kB. */
 const stated = new Map(
   table('README.md', 'package').flatMap(([name, , size]) =>
-    [...(size ?? '').matchAll(/(\/\w+)?\s*([\d.]+) kB/g)].map(([, entry = '', kilobytes]) => [
+    [...(size ?? '').matchAll(/(?:`(\/\w+)` )?([\d.]+) kB/g)].map(([, entry = '', kilobytes]) => [
       `${name?.match(/\[(.+)\]/)?.[1]}${entry}`,
       Number(kilobytes),
     ]),

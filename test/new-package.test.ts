@@ -32,7 +32,7 @@ beforeAll(() => {
   )
 })
 
-test('formatted', () => run('biome', ['check', '--vcs-enabled=false', `packages/${name}`]))
+test('formatted', () => run('biome', ['check', '--vcs-enabled=false', `packages/${name}`, 'README.md', 'ARCHITECTURE.md', 'package.json']))
 test('type-checks', () => run('tsc', ['-p', 'tsconfig.new.json']))
 test('builds', () => run('tsup', [], join(copy, 'packages', name)))
 test('passes its own tests', () => run('vitest', ['run', `packages/${name}`]))
