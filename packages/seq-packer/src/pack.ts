@@ -35,9 +35,10 @@ export function pack(documents: Iterable<Document>, options: PackOptions): Resum
 
   function nextPiece(): Piece<Json> | undefined {
     if (!current || offset === lengthOf(current.document)) {
-      current = readDocument()
+      const following = readDocument()
+      if (!following) return undefined // `current` stays: while rows are still open, the state counts from it
+      current = following
       offset = 0
-      if (!current) return undefined
     }
     const start = offset
     offset = Math.min(start + pieceLength(settings, open), lengthOf(current.document))
