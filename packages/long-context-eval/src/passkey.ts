@@ -52,7 +52,7 @@ const defaultTemplate: PasskeyTemplate = {
  *
  * Throws RangeError, before the model is called, if a length cannot hold the template, a depth is outside [0, 1], the filler is empty, or
  * counts are no whole numbers ≥ 1.
- * @see Mohtashami & Jaggi 2023, §4.3; Xiong et al. 2023, footnote 4 (too easy: all but plain RoPE score 100 %)
+ * @see Mohtashami & Jaggi 2023 (Landmark Attention); Xiong et al. 2023, footnote 4 (too easy: all but plain RoPE score 100 %)
  */
 export async function passkey(model: LanguageModel, options: PasskeyOptions): Promise<PasskeyResult[]> {
   const { lengths, depths, tokenizer, digits = 5, maxNewTokens = digits + 3, signal, onProgress } = options

@@ -28,6 +28,7 @@ export function powerLawSolver(contexts: readonly number[]): (losses: readonly n
   const smallest = Math.min(...contexts)
   const logRatios = contexts.map((context) => Math.log(context / smallest))
   const grid = gridBetas.flatMap((beta) => gridShares.map((share) => ({ beta, share, shape: centred(shapeOf(logRatios, beta, share)) })))
+  const tangents = gridBetas.map((beta) => ({ beta, direction: centred(logRatios.map((ratio) => Math.exp(-beta * ratio) - 1)) }))
 
   return (losses) => {
     const logs = losses.map(Math.log)
@@ -42,11 +43,11 @@ export function powerLawSolver(contexts: readonly number[]): (losses: readonly n
     }
     for (const { beta, share, shape } of grid) consider(beta, share, shape)
     // where the loss hardly falls every grid point overshoots; there f is linear in t, and the best t is a projection
-    for (const beta of gridBetas) {
-      const direction = centred(logRatios.map((ratio) => Math.exp(-beta * ratio) - 1))
-      const share = Math.min(1, dot(target, direction) / dot(direction, direction))
-      if (share > leastShare) consider(beta, share, centred(shapeOf(logRatios, beta, share)))
-    }
+    if (start.share <= gridShares[0]!)
+      for (const { beta, direction } of tangents) {
+        const share = dot(target, direction) / dot(direction, direction)
+        if (share > leastShare && share < gridShares[0]!) consider(beta, share, centred(shapeOf(logRatios, beta, share)))
+      }
     if (start.error >= flat) return constant
 
     const { beta, share } = descend(logRatios, target, start)
@@ -81,11 +82,9 @@ function descend(logRatios: readonly number[], target: Float64Array, start: Plac
     const nextBeta = clamp(beta * Math.exp((b * gradientBeta - cross * gradientShare) / determinant), ...betaRange)
     const nextShare = clamp(share + (a * gradientShare - cross * gradientBeta) / determinant, 0, 1)
     const nextError = squaredDistance(target, centred(shapeOf(logRatios, nextBeta, nextShare)))
-    if (nextError < error) {
-      place = { beta: nextBeta, share: nextShare, error: nextError }
-      damping = Math.max(1e-12, damping / 10)
-      if (Math.abs(nextBeta - beta) < 1e-12 * beta && Math.abs(nextShare - share) < 1e-12) break
-    } else damping *= 10
+    if (nextError < error) place = { beta: nextBeta, share: nextShare, error: nextError }
+    if (Math.abs(nextBeta - beta) < 1e-9 * beta && Math.abs(nextShare - share) < 1e-9) break
+    damping = nextError < error ? Math.max(1e-12, damping / 10) : damping * 10
   }
   return place
 }

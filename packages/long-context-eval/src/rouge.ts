@@ -49,7 +49,7 @@ export function rougeL(prediction: string, references: string | readonly string[
 /**
  * `∛(R₁·R₂·R_L)` of the F-measures of ROUGE-1, -2 and -L, in [0, 1]: one number for a summary. With several references each of the three
  * takes its own best first. The paper prints 100 times this ("ROUGE-geo").
- * @see Xiong et al. 2023, Table 3; Shaham et al. 2023 (ZeroSCROLLS), §3
+ * @see Xiong et al. 2023, Table 3; Shaham et al. 2023 (ZeroSCROLLS)
  */
 export function rougeGeometricMean(prediction: string, references: string | readonly string[], options: RougeOptions = {}): number {
   return Math.cbrt(
@@ -76,7 +76,9 @@ export function bestScore<Parts>(
 /** Precision, recall and F-measure; all 0 where a text is empty. */
 export function rougeScore(matches: number, ofPrediction: number, ofReference: number): RougeScore {
   if (matches === 0) return { precision: 0, recall: 0, fmeasure: 0 }
-  return { precision: matches / ofPrediction, recall: matches / ofReference, fmeasure: (2 * matches) / (ofPrediction + ofReference) }
+  const [precision, recall] = [matches / ofPrediction, matches / ofReference]
+  // in this order, as rouge-score: its rounding decides between references that tie
+  return { precision, recall, fmeasure: (2 * precision * recall) / (precision + recall) }
 }
 
 const runScore = (length: number) => (own: readonly string[], other: readonly string[]) => {

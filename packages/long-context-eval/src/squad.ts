@@ -4,7 +4,7 @@ import { referenceList } from './references.ts'
 /**
  * 1 if prediction and a reference are the same after SQuAD's normalisation, else 0: lower case, without ASCII punctuation, without the words
  * a, an, the, white space as one space. With several references the best counts. Throws RangeError if there are none.
- * @see Rajpurkar et al. 2016, §6.1; the official SQuAD 2.0 script (`compute_exact`)
+ * @see Rajpurkar et al. 2016; the official SQuAD 2.0 script (`compute_exact`)
  */
 export function exactMatch(prediction: string, references: string | readonly string[]): number {
   const own = normalise(prediction)
@@ -15,7 +15,7 @@ export function exactMatch(prediction: string, references: string | readonly str
  * Word overlap in [0, 1] after SQuAD's normalisation: `2PR / (P + R)`, with `P` and `R` the share of the prediction's and of the reference's
  * words found in the other, counted with repetition. If either has no words it is 1 when both have none, else 0 (SQuAD 2.0; version 1.1
  * gave 0). With several references the best counts. Throws RangeError if there are none.
- * @see Rajpurkar et al. 2016, §6.1; the official SQuAD 2.0 script (`compute_f1`)
+ * @see Rajpurkar et al. 2016; the official SQuAD 2.0 script (`compute_f1`)
  */
 export function tokenF1(prediction: string, references: string | readonly string[]): number {
   const own = words(prediction)
@@ -23,7 +23,9 @@ export function tokenF1(prediction: string, references: string | readonly string
     const other = words(reference)
     if (own.length === 0 || other.length === 0) return Number(own.length === other.length)
     const same = overlap(own, other)
-    return same === 0 ? 0 : (2 * same) / (own.length + other.length)
+    if (same === 0) return 0
+    const [precision, recall] = [same / own.length, same / other.length]
+    return (2 * precision * recall) / (precision + recall)
   })
   return Math.max(...scores)
 }

@@ -110,6 +110,11 @@ describe('fitPowerLaw', () => {
     expect(powerLawLoss({ alpha, beta, gamma }, 7)).toBe(gamma)
   })
 
+  it('finds a fall of a part in 30,000', () => {
+    const fit = fitPowerLaw(powersOfTwo.map((context) => ({ context, loss: 3 + 1e-4 * context ** -0.5 })))
+    expectClose(values(fit), [1e-8, 0.5, 3], { rtol: 1e-6 })
+  })
+
   it('finds the ends: γ = 0 for a pure power law, β = 10 where all of the fall is at once', () => {
     expectClose(values(fitPowerLaw(powersOfTwo.map((context) => ({ context, loss: (50 / context) ** 0.3 })))), [50, 0.3, 0], { atol: 1e-6 })
     expect(fitPowerLaw(powersOfTwo.map((context) => ({ context, loss: context === 1 ? 4 : 3 }))).beta).toBe(10)

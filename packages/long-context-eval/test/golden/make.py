@@ -72,6 +72,9 @@ pairs = [
     ("It was the best of times, it was the worst of times", ["it was the age of wisdom, it was the age of foolishness", "It was the worst of times; it was the best of times."]),
     ("line one\r\nline two", ["line one\nline two"]),
     ("ABLE able Able", ["able ABLE"]),
+    ("a b", ["a", "a b c d"]),  # equal F-measures: the first counts
+    # 6 of 20 words against 16, 7 of 20 against 22: both F-measures are 1/3, and rounding makes one the larger
+    ("a b c d e f g " + "x " * 13, ["a b c d e f " + "y " * 10, "a b c d e f g " + "z " * 15]),
 ]
 types = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 
