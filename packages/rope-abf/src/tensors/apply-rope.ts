@@ -9,52 +9,64 @@ export interface ApplyRopeOptions {
   readonly role?: 'query' | 'key'
 }
 
-/** Rotation of whole heads by `RotaryEmbedding` of the running backend. */
-function byKernel(x_BTHD: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor, layout: RopeLayout, inverse: boolean): tf.Tensor4D {
-  const inputs = { x: x_BTHD, cos, sin }
-  return tf.engine().runKernel('RotaryEmbedding', inputs, { layout, inverse })
+interface Inputs {
+  readonly x: tf.Tensor4D
+  readonly cos: tf.Tensor4D
+  readonly sin: tf.Tensor4D
 }
 
-/** The same by tfjs ops. */
-function byOps(x_BTHD: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor, layout: RopeLayout, inverse: boolean): tf.Tensor4D {
-  return tf.tidy(() => {
-    const [B, T, H, D] = x_BTHD.shape
-    const paired = layout === 'half' ? [B, T, H, 2, D / 2] : [B, T, H, D / 2, 2]
-    const [a, b] = tf.unstack(tf.reshape(x_BTHD, paired), layout === 'half' ? 3 : 4) as [tf.Tensor4D, tf.Tensor4D]
-    const aCos = tf.mul(a, cos)
-    const bCos = tf.mul(b, cos)
-    const aSin = tf.mul(a, sin)
-    const bSin = tf.mul(b, sin)
-    const first = inverse ? tf.add(aCos, bSin) : tf.sub(aCos, bSin)
-    const second = inverse ? tf.sub(bCos, aSin) : tf.add(bCos, aSin)
-    return tf.reshape(tf.stack([first, second], layout === 'half' ? 3 : 4), x_BTHD.shape)
-  })
+interface Attrs {
+  readonly layout: RopeLayout
+  readonly inverse: boolean
+}
+
+// What applyRope runs: a kernel, so that tfjs saves the table for the gradient (a customGrad may save only what it returns).
+const OP = 'ApplyRope'
+
+function registerOp(backendName: string): void {
+  if (tf.getKernel(OP, backendName)) return
+  tf.registerKernel({ kernelName: OP, backendName, kernelFunc: forward })
+  if (!tf.getGradient(OP)) tf.registerGradient({ kernelName: OP, inputsToSave: ['cos', 'sin'], gradFunc: gradients })
+}
+
+function run(kernel: string, { x, cos, sin }: Inputs, { layout, inverse }: Attrs): tf.Tensor4D {
+  return tf.engine().runKernel(kernel, { x, cos, sin }, { layout, inverse })
 }
 
 /** Rotates the leading channels, twice the table's width, and copies the rest. */
-function forward(x_BTHD: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor, layout: RopeLayout, inverse: boolean): tf.Tensor4D {
-  const rotateHeads = tf.getKernel('RotaryEmbedding', tf.getBackend()) ? byKernel : byOps
+const forward: tf.KernelFunc = ({ inputs, attrs }) => {
+  const { x: x_BTHD, cos, sin } = inputs as unknown as Inputs
+  const { layout, inverse } = attrs as unknown as Attrs
+  const hasKernel = tf.getKernel('RotaryEmbedding', tf.getBackend()) !== undefined
+  const rotateHeads = (x: tf.Tensor4D) =>
+    hasKernel ? run('RotaryEmbedding', { x, cos, sin }, { layout, inverse }) : composed({ x, cos, sin }, { layout, inverse })
   const [B, T, H, D] = x_BTHD.shape
-  const rotaryDim = 2 * cos.shape[3]!
-  if (rotaryDim === D) return rotateHeads(x_BTHD, cos, sin, layout, inverse)
+  const rotaryDim = 2 * cos.shape[3]
+  if (rotaryDim === D) return rotateHeads(x_BTHD)
   return tf.tidy(() => {
-    const turned = rotateHeads(tf.slice(x_BTHD, [0, 0, 0, 0], [B, T, H, rotaryDim]), cos, sin, layout, inverse)
+    const turned = rotateHeads(tf.slice(x_BTHD, [0, 0, 0, 0], [B, T, H, rotaryDim]))
     return tf.concat([turned, tf.slice(x_BTHD, [0, 0, 0, rotaryDim], [B, T, H, D - rotaryDim])], 3)
   })
 }
 
-/** The rotation as one op; its gradient is the rotation by the opposite angle, itself differentiable. */
-function rotation(x: tf.Tensor4D, cos: tf.Tensor4D, sin: tf.Tensor4D, layout: RopeLayout, inverse: boolean): tf.Tensor4D {
-  const op = tf.customGrad((...args) => {
-    const [input, save] = args as [tf.Tensor4D, tf.GradSaveFunc]
-    save([cos, sin])
-    return {
-      value: forward(input, cos, sin, layout, inverse),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
-        rotation(dy as tf.Tensor4D, saved[0] as tf.Tensor4D, saved[1] as tf.Tensor4D, layout, !inverse),
-    }
+/** The gradient of a rotation is the rotation by the opposite angle, itself differentiable. */
+const gradients: tf.GradFunc = (dy, saved, attrs) => {
+  const [cos, sin] = saved as [tf.Tensor4D, tf.Tensor4D]
+  const { layout, inverse } = attrs as unknown as Attrs
+  return { x: () => run(OP, { x: dy as tf.Tensor4D, cos, sin }, { layout, inverse: !inverse }) }
+}
+
+/** Rotation of whole heads by tfjs ops. */
+function composed({ x: x_BTHD, cos, sin }: Inputs, { layout, inverse }: Attrs): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [B, T, H, D] = x_BTHD.shape
+    const [paired, axis] = layout === 'half' ? [[B, T, H, 2, D / 2], 3] : [[B, T, H, D / 2, 2], 4]
+    const [a, b] = tf.unstack(tf.reshape(x_BTHD, paired), axis) as [tf.Tensor4D, tf.Tensor4D]
+    const turn = inverse ? tf.neg(sin) : sin
+    const first = tf.sub(tf.mul(a, cos), tf.mul(b, turn))
+    const second = tf.add(tf.mul(b, cos), tf.mul(a, turn))
+    return tf.reshape(tf.stack([first, second], axis), x_BTHD.shape)
   })
-  return op(x) as tf.Tensor4D
 }
 
 /**
@@ -87,5 +99,6 @@ export function applyRope(x: tf.Tensor4D, table: RopeTable, { layout = 'half', r
         'agree. Build the table from the positions of these tokens and the headDim of these heads.',
     )
   }
-  return rotation(x, cos, sin, layout, false)
+  registerOp(tf.getBackend())
+  return run(OP, { x, cos, sin }, { layout, inverse: false })
 }
