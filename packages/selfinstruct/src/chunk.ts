@@ -15,22 +15,29 @@ export function drawChunk(text: string, { min, max }: { min: number; max: number
   const place = Math.floor(random() * (text.length + 1) - size / 2)
   if (text.length <= size) return trimmed(text, 0, text.length)
   const from = Math.min(Math.max(0, place), text.length - size)
-  const bySentence = cut(text, from, size, sentenceBorders)
-  if (bySentence.end - bySentence.start >= size / 4) return trimmed(text, bySentence.start, bySentence.end)
-  const byWord = cut(text, from, size, wordBorders)
-  if (byWord.end - byWord.start >= size / 4) return trimmed(text, byWord.start, byWord.end)
+  const chunk = cut(text, from, size, sentenceBorders) ?? cut(text, from, size, wordBorders)
+  if (chunk) return trimmed(text, chunk.start, chunk.end)
   return trimmed(text, from + Number(splitsPair(text, from)), from + size - Number(splitsPair(text, from + size)))
 }
 
-/** From the border before `from` as far as `size` reaches; at the end of the text, from the first border that lets the end fit. */
-function cut(text: string, from: number, size: number, bordersOf: (text: string) => number[]): Chunk {
+/**
+ * As far as `size` reaches from a border near `from`: the one before it, or the one after it where that gives too little; at the end of the text
+ * the other way round, since only a later start lets the end fit.
+ */
+function cut(text: string, from: number, size: number, bordersOf: (text: string) => number[]): Chunk | undefined {
   const origin = Math.max(0, from - size)
-  const found = bordersOf(text.slice(origin, from + size)).map((border) => border + origin)
+  const found = bordersOf(text.slice(origin, from + 2 * size)).map((border) => border + origin)
   const borders = origin === 0 ? [0, ...found] : found
+  const before = borders.findLast((border) => border <= from)
   const atEnd = from + size >= text.length
-  const start = atEnd ? borders.find((border) => border >= from) : borders.findLast((border) => border <= from)
-  if (start === undefined) return { start: from, end: from }
-  return { start, end: atEnd ? text.length : (borders.findLast((border) => border <= start + size) ?? start) }
+  const after = borders.find((border) => (atEnd ? border >= from : border > from))
+  const starts = atEnd ? [after, before] : [before, after]
+  const chunks = starts.flatMap((start) => {
+    if (start === undefined) return []
+    const end = text.length - start <= size ? text.length : (borders.findLast((border) => border <= start + size) ?? start)
+    return { start, end }
+  })
+  return chunks.find(({ start, end }) => end - start >= size / 4)
 }
 
 const wordBorders = (text: string): number[] => Array.from(text.matchAll(/\s+(?=\S)/g), ({ index, 0: space }) => index + space.length)

@@ -6,7 +6,7 @@ export const rougeTokens = (text: string): string[] => text.toLowerCase().match(
  * 0 when either is empty. Equal to `rouge-score` without stemming.
  * @see Lin 2004, §3
  */
-export function rougeL(a: readonly string[], b: readonly string[]): number {
+export function rougeL<Token>(a: readonly Token[], b: readonly Token[]): number {
   if (a.length === 0 || b.length === 0) return 0
   let previous = new Uint32Array(b.length + 1)
   let current = new Uint32Array(b.length + 1)

@@ -26,7 +26,16 @@ async function* run(settings: Settings): AsyncGenerator<Pair | Rejection, void, 
   const { concurrency, duplicates, maxConsecutiveErrors } = settings
   const ended = new AbortController() // the calls under way end with the run, however it ends
   const signal = settings.signal === undefined ? ended.signal : AbortSignal.any([settings.signal, ended.signal])
-  const ask = (task: Task) => askPair(task, settings, signal)
+  // a signal for each pair: clients add listeners to it and do not always take them away
+  const underWay = new Set<AbortController>()
+  signal.addEventListener('abort', () => {
+    for (const call of underWay) call.abort(signal.reason)
+  })
+  const ask = (task: Task): Promise<Pair | Rejection> => {
+    const call = new AbortController()
+    underWay.add(call)
+    return askPair(task, settings, call.signal).finally(() => underWay.delete(call))
+  }
   let [similarTo, documentId, failures] = [nearDuplicates(duplicates.threshold), '', 0]
   try {
     for await (const outcome of inOrder(tasksOf(settings), concurrency, ask, signal)) {

@@ -21,7 +21,7 @@ const NUMBER = new RegExp(
 const NAME =
   /(?<=[\p{L}\p{N},;] (?:[(‘'])?)(?!I\b)(?:(?:Mr|Mrs|Dr|St|Gen|Capt|Hon)\. )?\p{Lu}[\p{L}’'-]+(?: (?:of (?:the )?|de (?:la )?|del |van |von )?\p{Lu}[\p{L}’'-]+)*/gu
 const NO_NAME = new RegExp(`^(?:${MONTHS}|\\p{L}+day)$`, 'u')
-const ADJECTIVE = /^\S*(?:ian|ican|ish|ern|ese|al|French|Dutch)$/ // "the Spanish minister": a name for nothing
+const ADJECTIVE = /^\S*(?:ian|ican|ban|ish|ern|ese|al|French|Dutch)$/ // "the Spanish minister": a name for nothing
 const WORD = /(?<=[\p{Ll},] )\p{Ll}{5,}\b(?![’'-])/gu
 
 /** Dates, sums, numbers, names and telling words of a sentence; none overlaps one of an earlier kind. */
