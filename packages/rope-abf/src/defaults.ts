@@ -1,6 +1,6 @@
 import type { RopeOptions, RopeScaling } from './rope.ts'
 
-interface Partial {
+interface Open {
   readonly headDim: number
   readonly base?: number | undefined
   readonly rotaryFraction?: number | undefined
@@ -8,12 +8,7 @@ interface Partial {
 }
 
 /** The options with nothing left open. */
-export const withDefaults = ({
-  headDim,
-  base = 10_000,
-  rotaryFraction = 1,
-  scaling = { kind: 'none' },
-}: Partial): Required<RopeOptions> => ({
+export const withDefaults = ({ headDim, base = 10_000, rotaryFraction = 1, scaling = { kind: 'none' } }: Open): Required<RopeOptions> => ({
   headDim,
   base,
   rotaryFraction,

@@ -2,7 +2,7 @@ import { type RopeOptions, XPOS_ABF } from 'rope-abf'
 
 const factors = (slope: number) => Array.from({ length: 8 }, (_, j) => 1 + slope * j)
 
-/** Every kind of scaling once, on heads of 16 channels. */
+/** Every kind of scaling once, on heads of 16 channels; `sequenceLength` is fixed where it counts, so that oracle and table agree on it. */
 export const ropes = {
   none: { headDim: 16 },
   partial: { headDim: 16, rotaryFraction: 0.5 },

@@ -19,7 +19,6 @@ const values = (seed: number) => Float32Array.from({ length: B * T * H * D }, (_
 const tensor = (seed: number): tf.Tensor4D => tf.tensor4d(values(seed), [B, T, H, D])
 const positionsTensor = () => tf.tensor2d(packed, [B, T], 'int32')
 
-// `dynamic` and `longrope` of the shared cases carry their sequenceLength, so the oracle needs no table to know it
 /** `f` on every head of x with the position of its token. */
 function eachHead(x: Float32Array, f: (head: Float32Array, position: number) => Float64Array): Float64Array {
   const y = new Float64Array(x.length)
