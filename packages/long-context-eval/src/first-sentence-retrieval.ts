@@ -11,7 +11,7 @@ export interface FirstSentenceRetrievalOptions extends RunOptions {
   readonly tokenizer: Tokenizer
   /** What follows the document and asks for its first sentence. */
   readonly prompt?: string
-  /** Longest answer in tokens; a longer first sentence is asked for as far as this. Default 128. */
+  /** Longest answer in tokens; default 128. */
   readonly maxNewTokens?: number
 }
 
@@ -38,8 +38,9 @@ const defaultPrompt = '\n\nQuestion: What is the very first sentence of the text
  * document's first sentence. Scored by ROUGE-L without stemming, 0–100.
  *
  * A sentence ends with the first `.`, `!` or `?` (and closing quotes) before white space that makes it 20 characters or longer. Only the
- * first sentence of the answer counts, by the same rule; an answer without a sentence's end counts whole. A first sentence of more than
- * `maxNewTokens` tokens is compared as far as that, so that a perfect copy always scores 100.
+ * first sentence of the answer counts, by the same rule; an answer without a sentence's end counts whole. A first sentence that is longer
+ * than `maxNewTokens` or than the document's part of the prompt is asked for only so far, and no more tokens are generated: a perfect copy
+ * always scores 100.
  *
  * Documents that have no first sentence, or that are too short for a length, are left out and counted in `skipped`. Throws RangeError,
  * before the model is called, if that leaves none at a length, or if counts are no whole numbers ≥ 1.
@@ -53,9 +54,9 @@ export async function firstSentenceRetrieval(model: LanguageModel, options: Firs
   const results: FirstSentenceResult[] = []
   for (const [i, { tasks, skipped }] of plans.entries()) {
     const perDocument: FirstSentenceResult['perDocument'][number][] = []
-    for (const { document, reference, prompt } of tasks) {
+    for (const { document, reference, prompt, newTokens } of tasks) {
       signal?.throwIfAborted()
-      const answer = tokenizer.decode(await model.generate(prompt(), { maxNewTokens })).trim()
+      const answer = tokenizer.decode(await model.generate(prompt(), { maxNewTokens: newTokens })).trim()
       const prediction = firstSentence(answer) ?? answer
       perDocument.push({ document, reference, prediction, rougeL: 100 * rougeL(prediction, reference).fmeasure })
       onProgress?.(++done, total)
@@ -70,6 +71,7 @@ interface Task {
   readonly document: number
   readonly reference: string
   readonly prompt: () => Int32Array
+  readonly newTokens: number
 }
 
 /** What is asked at each length; throws where nothing can be. */
@@ -85,21 +87,19 @@ function planRetrieval(options: FirstSentenceRetrievalOptions, maxNewTokens: num
   const usable = documents.flatMap((text, document) => {
     const sentence = firstSentence(text)
     if (sentence === undefined) return []
-    const sentenceTokens = Array.from(tokenizer.encode(sentence))
-    const asked = sentenceTokens.slice(0, maxNewTokens)
-    const reference = asked.length < sentenceTokens.length ? tokenizer.decode(asked) : sentence
-    return [{ document, reference, asked: asked.length, tokens: Int32Array.from(tokenizer.encode(text)) }]
+    return [{ document, sentence, sentenceTokens: Array.from(tokenizer.encode(sentence)), tokens: Int32Array.from(tokenizer.encode(text)) }]
   })
   const noSentence = documents.length - usable.length
   return lengths.map((length) => {
     const body = length - cue.length
-    const tasks: Task[] = usable
-      .filter(({ tokens, asked }) => tokens.length >= body && asked <= body)
-      .map(({ document, reference, tokens }) => ({
-        document,
-        reference,
-        prompt: () => Int32Array.from([...tokens.subarray(0, body), ...cue]),
-      }))
+    const most = Math.min(body, maxNewTokens)
+    const tasks = usable
+      .filter(({ tokens }) => tokens.length >= body)
+      .map(({ document, sentence, sentenceTokens, tokens }): Task => {
+        const prompt = () => Int32Array.from([...tokens.subarray(0, body), ...cue])
+        if (sentenceTokens.length <= most) return { document, reference: sentence, prompt, newTokens: maxNewTokens }
+        return { document, reference: tokenizer.decode(sentenceTokens.slice(0, most)), prompt, newTokens: most }
+      })
     if (tasks.length === 0)
       throw new RangeError(
         `firstSentenceRetrieval: no document fits length ${length}: of ${documents.length}, ${noSentence} have no first sentence, the others have at most ` +

@@ -51,9 +51,9 @@ export function powerLawSolver(contexts: readonly number[]): (losses: readonly n
     if (start.error >= flat) return constant
 
     const { beta, share } = descend(logRatios, target, start)
-    if (share < leastShare) return constant
     const logScale = mean(logs) - mean(shapeOf(logRatios, beta, share))
-    return { alpha: smallest * Math.exp((logScale + Math.log(share)) / beta), beta, gamma: Math.exp(logScale) * (1 - share) }
+    const alpha = smallest * Math.exp((logScale + Math.log(share)) / beta)
+    return share < leastShare || alpha === 0 ? constant : { alpha, beta, gamma: Math.exp(logScale) * (1 - share) }
   }
 }
 

@@ -38,12 +38,16 @@ describe('firstSentenceRetrieval', () => {
     for (const { rougeL } of results.slice(2)) expect(rougeL).toBeLessThan(10)
   })
 
-  it('compares a sentence longer than maxNewTokens as far as that', async () => {
+  it('asks for a sentence only as far as maxNewTokens and the prompt reach', async () => {
     const tokenizer = wordTokenizer()
     const { model } = reader(tokenizer, Number.POSITIVE_INFINITY, (text) => text)
-    const [result] = await firstSentenceRetrieval(model, { documents, lengths: [64], tokenizer, prompt, maxNewTokens: 4 })
-    expect(result!.rougeL).toBe(100)
-    expect(result!.perDocument[0]!.reference).toBe('Mr. Brown lived at')
+    const options = { documents, tokenizer, prompt }
+    const [short] = await firstSentenceRetrieval(model, { ...options, lengths: [64], maxNewTokens: 4 })
+    expect(short!.rougeL).toBe(100)
+    expect(short!.perDocument[0]!.reference).toBe('Mr. Brown lived at')
+    const [early] = await firstSentenceRetrieval(model, { ...options, lengths: [6] }) // three words of the document, three of the prompt
+    expect(early!.rougeL).toBe(100)
+    expect(early!.perDocument.map(({ reference }) => reference)).toEqual(['Mr. Brown lived', '"Who goes there?"', 'It was late'])
   })
 
   it('scores an answer in part, and cuts what comes after its first sentence', async () => {
