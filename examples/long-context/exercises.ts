@@ -34,7 +34,8 @@ export interface ExerciseOptions {
  * Endless exercises of at most `length` tokens, three kinds in turn: the first sentence, a pass key of five digits, a passage of the text.
  * The digits in the needle, which nothing can predict, have loss weight 0.
  */
-export const exercises = (options: ExerciseOptions): Generator<Exercise> => make(options, [firstSentence, passKey, passage])
+export const exercises = (options: ExerciseOptions): Generator<Exercise> =>
+  make(options, [firstSentence, randomPassage, passKey, randomPassage, passage, randomPassage])
 
 /**
  * Endless passages of random tokens, each repeated until the row is full: nothing but looking back can predict them, so the heads that copy

@@ -68,13 +68,14 @@ const tokens = await run.stage(
 const documents = corpus.texts.map((text, i) => ({ ...text, tokens: Int32Array.from(tokens[i]!) }))
 checkLengths(documents, longLength)
 const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
-const training = ofSplit('train')
-const sources = { settings, tokenizer, texts: training }
+const trainingTexts = ofSplit('train')
+const sources = { settings, tokenizer, texts: trainingTexts }
 const validationRows = ofSplit('validation').map(({ tokens }) => Int32Array.from([0, ...tokens.slice(0, longLength - 1)]))
 
 // ---- the parts every training stage shares ---------------------------------------------------------------------------------------------
 const base = smallLlama(settings)
 const { headDim } = base
+const arms = Object.keys(armNames) as Arm[]
 const ropes: Record<Arm, RopeOptions> = {
   abf: { headDim, base: settings.ropeTheta, scaling: { kind: 'abf', base: settings.abfTheta } },
   rope: { headDim, base: settings.ropeTheta },
@@ -135,57 +136,28 @@ async function withModel<Result>(id: string, work: (params: Params, config: Llam
   }
 }
 
-// ---- 6. question/answer pairs: asked once, for all seeds ------------------------------------------------------------------------------
-// (before the models, so that a chat server that does not answer is noticed in the first minute)
-const longTraining = longDocuments(training, longLength)
-const longTest = longDocuments(ofSplit('test'), longLength)
-const ask = (id: string, of: string, from: typeof longTest, wanted: number) =>
-  run.stage(
-    id,
-    `6. Self-instruct: question/answer pairs from long ${of} documents, checked by their author`,
-    async () => {
-      const bar = progress('asking', wanted)
-      const pairs = await askPairs(from, { ...settings, pairs: wanted, answersFile: run.path(`${id}.chat.jsonl`), onProgress: bar.update })
-      bar.stop()
-      return pairs
-    },
-    describePairs,
-  )
-const pairs = await ask('pairs', 'training', longTraining, settings.pairs)
-const heldOutPairs = await ask('held-out-pairs', 'test', longTest, Math.ceil(settings.pairs / 5))
-const lessons = instances(pairs.pairs, longTraining, tokenizer, longLength)
-const questions = instances(heldOutPairs.pairs, longTest, tokenizer, longLength)
-const arms = Object.keys(armNames) as Arm[]
-
-const seeds: SeedResults[] = []
+const extended: Omit<SeedResults, 'answers'>[] = []
 for (const seed of settings.seeds) {
   const id = (name: string) => `seed-${seed}-${name}`
-  const trainings: Record<string, Training> = {}
+  const training: Record<string, Training> = {}
+  const short = { rowLength: shortLength, seed }
 
   // ---- 3. pretrain at short context ----------------------------------------------------------------------------------------------------
-  trainings.pretrain = await run.stage(
-    id('pretrain'),
-    `3. Pretrain at ${shortLength} tokens, RoPE base ${settings.ropeTheta}: ${countParams(base).toLocaleString('en-US')} parameters (seed ${seed})`,
+  training.recall = await run.stage(
+    id('recall'),
+    `3. Pretrain at ${shortLength} tokens: first look back, on random passages that repeat (${countParams(base).toLocaleString('en-US')} parameters, seed ${seed})`,
     async () => {
       const params = initParams(base, seed)
-      const shared = { config: base, params, rowLength: shortLength, peak: settings.pretrainPeak }
+      const { recallSteps: steps, recallPeak: peak } = settings
       try {
-        const { recallSteps, pretrainSteps } = settings
-        const from = { ...sources, rowLength: shortLength }
-        if (recallSteps > 0) {
-          await trainModel({
-            ...shared,
-            id: id('recall'),
-            rows: passageRows({ ...from, steps: recallSteps, seed }),
-            steps: recallSteps,
-            peak: settings.recallPeak,
-          })
-        }
         return await trainModel({
-          ...shared,
-          id: id('short'),
-          rows: textRows({ ...from, steps: pretrainSteps, seed: seed + 1 }),
-          steps: pretrainSteps,
+          ...short,
+          id: id('recall'),
+          config: base,
+          params,
+          rows: passageRows({ ...sources, ...short, steps }),
+          steps,
+          peak,
         })
       } finally {
         tf.dispose(params)
@@ -193,24 +165,29 @@ for (const seed of settings.seeds) {
     },
     trained,
   )
+  training.pretrain = await run.stage(
+    id('short'),
+    `   then texts, and ${Math.round(100 * settings.recallShare)} % recall exercises (seed ${seed})`,
+    () =>
+      withModel(id('recall'), (params, config) => {
+        const { pretrainSteps: steps, pretrainPeak: peak } = settings
+        return trainModel({ ...short, id: id('short'), config, params, rows: textRows({ ...sources, ...short, steps }), steps, peak })
+      }),
+    trained,
+  )
 
   // ---- 4. extend: the same checkpoint, data, steps and tokens per batch; only the rotary frequencies differ --------------------------------
   for (const arm of arms)
-    trainings[arm] = await run.stage(
+    training[arm] = await run.stage(
       id(arm),
       `4. Extend to ${longLength} tokens: ${armNames[arm]} (seed ${seed})`,
       () =>
-        withModel(id('short'), (params, config) =>
-          trainModel({
-            id: id(arm),
-            config: { ...config, rope: ropes[arm], maxPositionEmbeddings: longLength },
-            params,
-            rows: textRows({ ...sources, rowLength: longLength, steps: settings.extendSteps, seed: seed + 2 }),
-            rowLength: longLength,
-            steps: settings.extendSteps,
-            peak: settings.extendPeak,
-          }),
-        ),
+        withModel(id('short'), (params, { rope: _, ...config }) => {
+          const { extendSteps: steps, extendPeak: peak } = settings
+          const long = { rowLength: longLength, seed, steps }
+          const stretched = { ...config, rope: ropes[arm], maxPositionEmbeddings: longLength }
+          return trainModel({ ...long, id: id(arm), config: stretched, params, rows: textRows({ ...sources, ...long }), peak })
+        }),
       trained,
     )
 
@@ -232,16 +209,41 @@ for (const seed of settings.seeds) {
       measured,
     )
 
-  // ---- 7. instruction tuning of the ABF model: loss over the whole sequence, or on answers only -------------------------------------------
+  extended.push({ seed, training, measures })
+}
+
+// ---- 6. question/answer pairs: asked once, for all seeds ------------------------------------------------------------------------------
+const longTraining = longDocuments(trainingTexts, longLength)
+const longTest = longDocuments(ofSplit('test'), longLength)
+const ask = (id: string, of: string, from: typeof longTest, wanted: number) =>
+  run.stage(
+    id,
+    `6. Self-instruct: question/answer pairs from long ${of} documents, checked by their author`,
+    async () => {
+      const bar = progress('asking', wanted)
+      const pairs = await askPairs(from, { ...settings, pairs: wanted, answersFile: run.path(`${id}.chat.jsonl`), onProgress: bar.update })
+      bar.stop()
+      return pairs
+    },
+    describePairs,
+  )
+const pairs = await ask('pairs', 'training', longTraining, settings.pairs)
+const heldOutPairs = await ask('held-out-pairs', 'test', longTest, Math.ceil(settings.pairs / 5))
+const lessons = instances(pairs.pairs, longTraining, tokenizer, longLength)
+const questions = instances(heldOutPairs.pairs, longTest, tokenizer, longLength)
+
+// ---- 7. instruction tuning of the ABF model: loss over the whole sequence, or on answers only ---------------------------------------------
+const seeds: SeedResults[] = []
+for (const { seed, training, measures } of extended) {
   const answers = {} as Record<Tuning, Answers>
   for (const tuning of ['before', 'answers', 'whole'] as const) {
-    const model = tuning === 'before' ? id('abf') : id(`instruct-${tuning}`)
+    const model = tuning === 'before' ? `seed-${seed}-abf` : `seed-${seed}-instruct-${tuning}`
     if (tuning !== 'before')
-      trainings[`instruct-${tuning}`] = await run.stage(
+      training[`instruct-${tuning}`] = await run.stage(
         model,
         `7. Instruct: loss ${tuning === 'whole' ? 'over the whole sequence' : 'on answers only'} (seed ${seed})`,
         () =>
-          withModel(id('abf'), (params, config) => {
+          withModel(`seed-${seed}-abf`, (params, config) => {
             const rows = instanceRows(tuningDocuments(lessons, tuning), longLength, seed)
             const { instructSteps: steps, instructPeak: peak } = settings
             return trainModel({ id: model, config, params, rows, rowLength: longLength, steps, peak })
@@ -249,7 +251,7 @@ for (const seed of settings.seeds) {
         trained,
       )
     answers[tuning] = await run.stage(
-      id(`answers-${tuning}`),
+      `seed-${seed}-answers-${tuning}`,
       `   Answer ${questions.length} held-out questions (seed ${seed})`,
       () =>
         withModel(model, async (params, config) => {
@@ -262,26 +264,21 @@ for (const seed of settings.seeds) {
       answered,
     )
   }
-  seeds.push({ seed, training: trainings, measures, answers })
+  seeds.push({ seed, training, measures, answers })
 }
 
 // ---- 8. report -------------------------------------------------------------------------------------------------------------------------
 const sample: Row[] = []
 for (const row of textRows({ ...sources, rowLength: shortLength, steps: 100, seed: 1 })) if (sample.push(row) === 200) break
-const results = {
+writeReport(run.path('report.html'), {
   settings,
   engine: engine.description,
-  config: base,
   parameters: countParams(base),
   ropes,
   documents,
   dropped: corpus.dropped,
-}
-writeReport(run.path('report.html'), {
-  ...results,
   utilisation: utilisation(sample).fraction,
   pairs,
-  heldOutPairs,
   stages: run.finished,
   seeds,
 })

@@ -49,7 +49,7 @@ const schema = z.strictObject({
   extendPeak: rate.default(1e-3).describe('peak learning rate of the arms'),
   instructSteps: count().default(40).describe('steps of every instruction-tuning arm'),
   instructPeak: rate.default(1e-3).describe('peak learning rate of instruction tuning'),
-  recallSteps: count(0).default(1500).describe('steps on random passages that repeat, before pretraining: copying is learnt here'),
+  recallSteps: count().default(1500).describe('steps on random passages that repeat, before pretraining: copying is learnt here'),
   recallPeak: rate.default(1e-2).describe('peak learning rate on those passages'),
   recallShare: fraction.default(0.3).describe('share of training tokens in recall exercises, the same for every arm'),
   recallWeight: rate.default(1).describe('loss weight of the tokens that a recall exercise asks for'),

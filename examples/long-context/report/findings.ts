@@ -1,65 +1,117 @@
 // Plain sentences, computed from the numbers: what shows at this size, and what does not.
-
+import type { Measures } from '../measure.ts'
+import { mean } from '../metrics.ts'
 import { compact } from './plots.ts'
-import type { Arm, Results } from './report.ts'
-import { armNames } from './report.ts'
+import { type Arm, armNames, type Results, type Tuning } from './report.ts'
 import { differs, interval, meanInterval } from './statistics.ts'
 
-const last = <T>(values: readonly T[]): T => values[values.length - 1]!
+export interface Finding {
+  readonly headline: string
+  readonly text: string
+}
 
-/** One list item each, as plain text. */
-export function findings({ settings, seeds, pairs }: Results): string[] {
-  const { shortLength, longLength } = settings
-  const longest = last(seeds[0]!.measures.abf.retrieval).length
-  const single = seeds.length === 1
-  const arms = Object.keys(armNames) as Arm[]
-  const of = (arm: Arm | 'short', value: (m: Results['seeds'][number]['measures'][Arm]) => number) =>
-    seeds.map(({ measures }) => value(measures[arm]))
-  const atFull = (arm: Arm | 'short') => of(arm, ({ byContext }) => last(byContext).loss)
-  const gain = (arm: Arm | 'short') =>
-    of(arm, ({ byContext }) => (byContext.find(({ context }) => context >= shortLength) ?? last(byContext)).loss - last(byContext).loss)
-  const verdict = (a: readonly number[], b: readonly number[]) => {
-    const outside = differs(a, b)
-    return outside === undefined
-      ? 'one seed: no interval, no claim'
-      : outside
-        ? 'outside the 95 % interval over seeds'
-        : 'inside the 95 % interval over seeds: no difference shown'
+const arms = Object.keys(armNames) as Arm[]
+
+export function findings(results: Results): Finding[] {
+  const { seeds, settings } = results
+  const found = [longLoss(results), contextUsed(results), retrieval(results), passKeys(results), shortLoss(results), instruction(results)]
+  const seedsUsed = {
+    headline: seeds.length === 1 ? 'One seed: no intervals' : `${seeds.length} seeds`,
+    text:
+      seeds.length === 1
+        ? 'Differences of a few hundredths of a nat may be chance. Run with --seeds 1,2,3 for intervals.'
+        : `± is the half width of the 95 % interval over seeds ${settings.seeds.join(', ')} (Student's t); arms are compared seed by seed.`,
   }
-  const sentences: string[] = []
+  return [...found, seedsUsed]
+}
 
-  sentences.push(
-    `Loss of the same last tokens with the full context of ${compact(longLength)} tokens: ${arms.map((arm) => `${armNames[arm]} ${meanInterval(atFull(arm))}`).join(', ')} nats; ` +
-      `the short model, which never saw such rows, ${meanInterval(atFull('short'))}. ABF against plain RoPE: ${verdict(atFull('abf'), atFull('rope'))}; ABF against PI: ${verdict(atFull('abf'), atFull('pi'))}.`,
-  )
-  sentences.push(
-    `What the longer context itself brings (loss at ${compact(shortLength)} tokens minus loss at full context, same targets): ${arms.map((arm) => `${armNames[arm]} ${meanInterval(gain(arm))}`).join(', ')} nats. ` +
-      (interval(gain('abf')).mean > 0
-        ? 'Positive means that the model uses what lies further back than the original context.'
-        : 'It is not positive: at this size and budget no use of the longer context shows in plain text.'),
-  )
-  const retrieval = (arm: Arm | 'short', length: number) =>
-    of(arm, ({ retrieval }) => retrieval.find((r) => r.length === length)?.rougeL ?? Number.NaN)
-  sentences.push(
-    `First-sentence retrieval (ROUGE-L, 100 is a perfect copy) at ${compact(shortLength)} / ${compact(longest)} tokens: ` +
-      `${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(retrieval(arm, shortLength), 0)} / ${meanInterval(retrieval(arm, longest), 0)}`).join(', ')}.`,
-  )
-  const keys = (arm: Arm | 'short', length: number) =>
-    of(arm, (m) => {
-      const own = m.keys.filter((k) => k.length === length)
-      return own.reduce((sum, k) => sum + 100 * k.accuracy, 0) / own.length
-    })
-  sentences.push(
-    `Pass keys found at ${compact(longest)} tokens, all depths: ${(['short', ...arms] as const).map((arm) => `${arm === 'short' ? 'before extension' : armNames[arm]} ${meanInterval(keys(arm, longest), 0)} %`).join(', ')}.`,
-  )
-  const short = (arm: Arm | 'short') => of(arm, ({ shortLoss }) => shortLoss)
-  sentences.push(
-    `Short context after the extension (rows of ${compact(shortLength)} tokens): ${meanInterval(short('short'))} before; ${arms.map((arm) => `${armNames[arm]} ${meanInterval(short(arm))}`).join(', ')} after. Lower is better; the paper finds that short tasks do not suffer.`,
-  )
-  const answerLoss = (arm: 'before' | 'answers' | 'whole') => seeds.map(({ answers }) => answers[arm].loss)
-  sentences.push(
-    `Instruction tuning on pairs by ${pairs.author}: loss of held-out answers ${meanInterval(answerLoss('before'))} before, ${meanInterval(answerLoss('answers'))} with loss on answers only, ${meanInterval(answerLoss('whole'))} with the language-model loss over the whole sequence (Table 9 finds the latter better on a real model): ${verdict(answerLoss('whole'), answerLoss('answers'))}.`,
-  )
-  if (single) sentences.push('All of this is one seed. Run with --seeds 1,2,3 for intervals.')
-  return sentences
+const of = ({ seeds }: Results, model: Arm | 'short', value: (measures: Measures) => number) =>
+  seeds.map(({ measures }) => value(measures[model]))
+
+/** `ABF 1.23, plain RoPE 2.34, PI 3.45`. */
+const each = (results: Results, value: (measures: Measures) => number, digits: number) =>
+  arms.map((arm) => `${armNames[arm]} ${meanInterval(of(results, arm, value), digits)}`).join(', ')
+
+/** The arm with the smallest mean (times `sign`), and whether every other one differs from it by more than the interval over seeds. */
+function best(results: Results, value: (measures: Measures) => number, sign: 1 | -1): { arm: Arm; clear: boolean | undefined } {
+  const ranked = arms.toSorted((a, b) => sign * (mean(of(results, a, value)) - mean(of(results, b, value))))
+  const [first, ...others] = ranked as [Arm, ...Arm[]]
+  const verdicts = others.map((arm) => differs(of(results, first, value), of(results, arm, value)))
+  return { arm: first, clear: verdicts.includes(undefined) ? undefined : verdicts.every(Boolean) }
+}
+
+const certainty = (clear: boolean | undefined) =>
+  clear === undefined
+    ? ''
+    : clear
+      ? ' The difference to both others is outside the interval over seeds.'
+      : ' Inside the interval over seeds: no clear winner.'
+
+const atFull = ({ byContext }: Measures) => byContext.at(-1)!.loss
+
+function longLoss(results: Results): Finding {
+  const { arm, clear } = best(results, atFull, 1)
+  return {
+    headline: `Loss at the full ${compact(results.settings.longLength)} tokens: ${armNames[arm]} is lowest`,
+    text: `${each(results, atFull, 3)} nats per token; ${meanInterval(of(results, 'short', atFull), 3)} before the extension, on the same tokens.${certainty(clear)}`,
+  }
+}
+
+function contextUsed(results: Results): Finding {
+  const { shortLength } = results.settings
+  const gain = (measures: Measures) => measures.byContext.find(({ context }) => context >= shortLength)!.loss - atFull(measures)
+  const { mean: abf, half } = interval(of(results, 'abf', gain))
+  const uses = abf > (half ?? 0)
+  return {
+    headline: uses
+      ? 'Plain text: what lies further back than the original context helps'
+      : 'Plain text: no use of the longer context shows at this size',
+    text: `From ${compact(shortLength)} tokens of context to all, the loss of the same tokens falls by ${each(results, gain, 3)}; before the extension by ${meanInterval(of(results, 'short', gain), 3)}.`,
+  }
+}
+
+function retrieval(results: Results): Finding {
+  const all = results.seeds[0]!.measures.abf.retrieval
+  const [first, last] = [all[0]!.length, all.at(-1)!.length]
+  const at = (length: number) => (measures: Measures) => measures.retrieval.find((own) => own.length === length)!.rougeL
+  const { arm, clear } = best(results, at(last), -1)
+  return {
+    headline: `First sentence asked for after ${compact(last)} tokens: ${armNames[arm]} returns most of it`,
+    text: `ROUGE-L (100 is a perfect copy) ${each(results, at(last), 0)}; ${meanInterval(of(results, 'short', at(last)), 0)} before the extension, which had ${meanInterval(of(results, 'short', at(first)), 0)} at ${compact(first)} tokens.${certainty(clear)} In the paper ABF alone holds to the end, plain RoPE breaks first (Fig. 5b).`,
+  }
+}
+
+function passKeys(results: Results): Finding {
+  const longest = results.seeds[0]!.measures.abf.retrieval.at(-1)!.length
+  const found = (measures: Measures) => 100 * mean(measures.keys.filter(({ length }) => length === longest).map(({ accuracy }) => accuracy))
+  const { arm, clear } = best(results, found, -1)
+  return {
+    headline: `Pass keys in ${compact(longest)} tokens: ${armNames[arm]} finds most`,
+    text: `${each(results, found, 0)} % over all depths; ${meanInterval(of(results, 'short', found), 0)} % before the extension.${certainty(clear)}`,
+  }
+}
+
+function shortLoss(results: Results): Finding {
+  const value = (measures: Measures) => measures.shortLoss
+  const before = of(results, 'short', value)
+  const change = mean(of(results, 'abf', value)) - mean(before)
+  return {
+    headline: `Short context: ABF ends ${Math.abs(change).toFixed(3)} nats ${change > 0 ? 'above' : 'below'} where it began`,
+    text: `Loss in rows of ${compact(results.settings.shortLength)} tokens: ${meanInterval(before, 3)} before; after: ${each(results, value, 3)}. The paper finds that short tasks do not suffer (Table 1).`,
+  }
+}
+
+function instruction({ seeds, pairs }: Results): Finding {
+  const lossOf = (tuning: Tuning) => seeds.map(({ answers }) => answers[tuning].loss)
+  const textOf = (tuning: Tuning) => seeds.map(({ answers }) => answers[tuning].textLoss)
+  const [whole, answers] = [lossOf('whole'), lossOf('answers')]
+  const outside = differs(whole, answers)
+  const winner = mean(whole) < mean(answers) ? 'loss over the whole sequence' : 'loss on answers only'
+  return {
+    headline: `Instruction tuning: ${winner} answers better here`,
+    text:
+      `Loss of held-out answers ${meanInterval(lossOf('before'))} before, ${meanInterval(answers)} with loss on answers only, ${meanInterval(whole)} over the whole sequence` +
+      `${outside === undefined ? '' : outside ? ', outside the interval over seeds' : ', inside the interval over seeds'}; loss of plain long text ${meanInterval(textOf('before'))}, ${meanInterval(textOf('answers'))}, ${meanInterval(textOf('whole'))}. ` +
+      `Table 9 finds the whole sequence better, on a real model. The pairs are by ${pairs.author}.`,
+  }
 }

@@ -15,6 +15,7 @@ main{max-width:1120px;margin:0 auto;padding:32px 20px 64px}h1{font-size:1.9rem;l
 p{max-width:75ch;margin:8px 0}.soft{color:var(--soft)}ul{max-width:75ch;padding-left:20px}li{margin:6px 0}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:20px;margin:14px 0}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}figcaption{font-weight:600;margin-bottom:6px}figure svg{width:100%;height:auto;display:block;overflow:visible}
+.finding{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--abf);border-radius:10px;padding:10px 16px}.finding h3{font-size:1.02rem;margin:2px 0 4px}.finding p{margin:0 0 4px;font-size:.94rem;color:var(--soft)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:.86rem;color:var(--soft)}.legend i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}
 .table{overflow-x:auto;margin:12px 0}table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:6px 14px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:right}
 blockquote{margin:10px 0;padding:10px 14px;background:var(--card);border-left:3px solid var(--line);border-radius:6px;max-width:85ch;overflow-wrap:anywhere;font-size:.92rem}code{font-size:.9em;overflow-wrap:anywhere}

@@ -82,11 +82,12 @@ export function cells(
     document,
     width,
     height: 240,
+    marginTop: 26,
     marginLeft: 52,
     marginBottom: 40,
     style: { fontSize: '12px', background: 'transparent' },
     x: { label: x, tickFormat: compact, type: 'band' },
-    y: { label: y, type: 'band', tickFormat: (depth: number) => `${Math.round(100 * depth)} %` },
+    y: { label: y, labelAnchor: 'top', labelArrow: 'none', type: 'band', tickFormat: (depth: number) => `${Math.round(100 * depth)} %` },
     marks: [
       Plot.cell(data, { x: 'x', y: 'y', fill: 'var(--abf)', fillOpacity: (d: { share: number }) => 0.06 + 0.74 * d.share, inset: 1 }),
       Plot.text(data, { x: 'x', y: 'y', text: (d: { share: number }) => `${Math.round(100 * d.share)}`, fill: 'currentColor' }),

@@ -6,7 +6,7 @@ import { mean, type Training } from '../metrics.ts'
 import { type Finished, writeWhole } from '../run.ts'
 import type { Settings } from '../settings.ts'
 import { describeCounts } from '../texts.ts'
-import { findings } from './findings.ts'
+import { type Finding, findings } from './findings.ts'
 import { page, type Section, table } from './page.ts'
 import { figure1, figure5b, table5Books, table9 } from './paper.ts'
 import { cells, compact, escapeHtml, lines, type Point } from './plots.ts'
@@ -19,7 +19,7 @@ export type Tuning = keyof typeof tuningNames
 
 export interface SeedResults {
   readonly seed: number
-  readonly training: Readonly<Record<string, Training>>
+  readonly training: Record<string, Training>
   readonly measures: Readonly<Record<Arm | 'short', Measures>>
   readonly answers: Readonly<Record<Tuning, Answers>>
 }
@@ -33,7 +33,6 @@ export interface Results {
   readonly dropped: Readonly<Record<string, number>>
   readonly utilisation: number
   readonly pairs: Pairs
-  readonly heldOutPairs: Pairs
   readonly stages: ReadonlyMap<string, Finished<unknown>>
   readonly seeds: readonly SeedResults[]
 }
@@ -62,12 +61,8 @@ export function writeReport(file: string, results: Results): void {
 }
 
 function found(results: Results): Section {
-  return {
-    title: 'What shows, and what does not',
-    body: `<ul>${findings(results)
-      .map((sentence) => `<li>${escapeHtml(sentence)}</li>`)
-      .join('')}</ul>`,
-  }
+  const item = ({ headline, text }: Finding) => `<div class="finding"><h3>${escapeHtml(headline)}</h3><p>${escapeHtml(text)}</p></div>`
+  return { title: 'What shows, and what does not', body: `<div class="grid">${findings(results).map(item).join('')}</div>` }
 }
 
 /** Points of one measure for every arm: mean over seeds, with the interval when there are several. */
