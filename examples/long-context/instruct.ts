@@ -154,7 +154,7 @@ export async function measureAnswers(
   return {
     loss: mean(losses),
     f1: mean(samples.map(({ prediction, reference }) => tokenF1(prediction, reference))),
-    exactMatch: mean(samples.map(({ prediction, reference }) => Number(exactMatch(prediction, reference)))),
+    exactMatch: mean(samples.map(({ prediction, reference }) => exactMatch(prediction, reference))),
     textLoss: mean(text),
     samples: samples.slice(0, 4),
   }

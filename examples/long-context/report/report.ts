@@ -95,7 +95,7 @@ function context(results: Results): Section {
   const fits = measured.flatMap((arm) =>
     results.seeds.map(({ seed, measures }) => {
       const { alpha, beta, gamma, rmse } = measures[arm].powerLaw
-      return [label(arm), seed, alpha.toFixed(3), beta.toFixed(3), gamma.toFixed(3), rmse.toFixed(3), meanInterval([2 ** -beta], 2)]
+      return [label(arm), seed, alpha.toPrecision(3), beta.toFixed(3), gamma.toFixed(3), rmse.toFixed(3), meanInterval([2 ** -beta], 2)]
     }),
   )
   return {
