@@ -1,3 +1,5 @@
+import type { Chunk } from './chunk.ts'
+
 /** One turn of a chat, as every chat endpoint takes it. */
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant'
@@ -30,7 +32,7 @@ export interface Pair {
   readonly kind: 'pair'
   readonly documentId: string
   /** Where in the document the model read: `text.slice(start, end)`. */
-  readonly chunk: { readonly start: number; readonly end: number }
+  readonly chunk: Chunk
   readonly promptKind: PromptKind
   readonly question: string
   readonly answer: string
