@@ -56,7 +56,8 @@ const belongsTo: Readonly<Record<string, readonly string[]>> = { segments: ['con
 /** Fills in the defaults; throws for options that cannot work or do not belong to the strategy. */
 export function packSettings(options: PackOptions): PackSettings {
   const { strategy, rowLength, paddingToken = 0 } = options
-  if (!(strategy in defaults)) throw new RangeError(`pack: strategy is '${strategy}'; choose 'concat', 'first-fit', 'best-fit' or 'pad'.`)
+  if (!Object.hasOwn(defaults, strategy))
+    throw new RangeError(`pack: strategy is '${strategy}'; choose 'concat', 'first-fit', 'best-fit' or 'pad'.`)
   for (const [key, strategies] of Object.entries(belongsTo))
     if (key in options && !strategies.includes(strategy))
       throw new RangeError(
