@@ -180,7 +180,17 @@ describe('what counts', () => {
 })
 
 describe('memory', () => {
-  const config: LlamaConfig = { ...smallConfig, vocabSize: 512, hiddenSize: 8, intermediateSize: 8, numLayers: 1 }
+  const config: LlamaConfig = {
+    ...smallConfig,
+    vocabSize: 1024,
+    hiddenSize: 4,
+    intermediateSize: 4,
+    numLayers: 1,
+    numHeads: 1,
+    numKvHeads: 1,
+    headDim: 4,
+    rope: { headDim: 4 },
+  }
 
   it('no tensor stays', () =>
     expectNoLeaks(() => {

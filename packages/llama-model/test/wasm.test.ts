@@ -23,7 +23,7 @@ async function results() {
   const params = makeParams(config)
   const { value, gradients } = valueAndGradients((own) => loss(own, config, batchOf(rows)), params)
   const nll = tf.tidy(() => Array.from(tokenLosses(params, config, batchOf(rows)).dataSync()))
-  const made = await collect(generate(params, config, { tokens: tokens[0]!, maxNewTokens: 270, stopTokens: [] }))
+  const made = await collect(generate(params, { ...config, numLayers: 1 }, { tokens: tokens[0]!, maxNewTokens: 270, stopTokens: [] }))
   tf.dispose(params)
   return { value, gradients, nll, made }
 }

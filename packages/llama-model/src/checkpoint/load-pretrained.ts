@@ -61,6 +61,7 @@ async function loadFile(source: Source, file: string, shapes: ReadonlyMap<string
       const expected = shapes.get(name)
       if (!expected && !isIgnored(name, shapes))
         throw new RangeError(`${who}: tensor '${name}' is unexpected; config.json has no such weight.`)
+      if (name in loaded) throw new RangeError(`${who}: tensor '${name}' was in an earlier file already. Download or save the model again.`)
       if (expected && String(expected) !== String(shape)) {
         throw new RangeError(`${who}: tensor '${name}' has shape [${shape}]; by config.json it must be [${expected}].`)
       }

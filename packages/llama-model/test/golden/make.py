@@ -96,7 +96,6 @@ def half(type):
     stored = values.to(type)
     return {
         "values": [v if abs(v) != float("inf") else str(v) for v in values.double().tolist()],
-        "bits": [int(x) & 0xFFFF for x in stored.view(torch.int16)],
         "back": [v if abs(v) != float("inf") else str(v) for v in stored.double().tolist()],
     }
 
