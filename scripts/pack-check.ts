@@ -65,10 +65,14 @@ const tarballs = packages.map(({ name, manifest }) => {
 })
 
 // ---- a stranger's project -----------------------------------------------------------------------------------------------------------
-const tfjsVersion = JSON.parse(readFileSync(join(root, 'node_modules/@tensorflow/tfjs/package.json'), 'utf8')).version
 writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }))
-const tfjs = ['tfjs', 'tfjs-backend-wasm'].map((name) => `@tensorflow/${name}@${tfjsVersion}`)
-run('npm', ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs, ...tfjs])
+// what the packages ask of their user: tfjs-core comes with tfjs, at the version the workspace has
+const peers = Object.entries(
+  Object.assign({}, ...packages.map(({ manifest }) => manifest.peerDependencies ?? {})) as Record<string, string>,
+)
+const { version } = JSON.parse(readFileSync(join(root, 'node_modules/@tensorflow/tfjs/package.json'), 'utf8'))
+const wanted = peers.map(([name, range]) => (name === '@tensorflow/tfjs-core' ? `@tensorflow/tfjs@${version}` : `${name}@${range}`))
+run('npm', ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs, ...wanted])
 
 const specifiers = packages.flatMap(({ entries }) => entries.map(({ specifier }) => specifier))
 check('exactly one tfjs-core', () => {
