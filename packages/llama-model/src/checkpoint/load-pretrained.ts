@@ -25,7 +25,7 @@ export async function loadPretrained(location: string | URL): Promise<{ params: 
   const loaded: Params = {}
   try {
     for (const file of await weightFiles(source, shapes)) await loadFile(source, file, shapes, loaded)
-    checkNames(source.at(single), shapes, Object.keys(loaded))
+    checkNames(source.at(index), shapes, Object.keys(loaded)) // a shard may lack what the index promises
   } catch (error) {
     tf.dispose(loaded)
     throw error

@@ -54,7 +54,8 @@ export async function savePretrained(dir: string, options: SaveOptions): Promise
     await fs.rename(temporary, target)
     await fs.rm(old, { recursive: true, force: true })
   } catch (error) {
-    await fs.rm(temporary, { recursive: true, force: true }).catch(() => {}) // the first error is the one to hear about
+    await fs.rename(old, target).catch(() => {}) // puts back what was moved away; the first error is the one to hear about
+    await fs.rm(temporary, { recursive: true, force: true }).catch(() => {})
     throw new Error(`savePretrained: cannot write ${target}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }
