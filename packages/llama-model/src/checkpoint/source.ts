@@ -54,8 +54,8 @@ function folder(dir: string): Source {
 }
 
 function server(base: string): Source {
-  const { origin, path, query } = /^(?<origin>[^?#]*?)\/?(?<path>)(?<query>\?[^#]*)?(?:#.*)?$/.exec(base)!.groups as Record<string, string>
-  const at = (name: string) => `${origin}/${path}${name}${query ?? ''}`
+  const [, folder = '', query = ''] = /^([^?#]*?)\/?(\?[^#]*)?(#.*)?$/.exec(base) ?? []
+  const at = (name: string) => `${folder}/${name}${query}`
   return {
     at,
     async open(name) {
