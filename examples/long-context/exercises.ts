@@ -24,18 +24,16 @@ export interface ExerciseOptions {
   readonly vocabularySize: number
   /** Length of an exercise in tokens. */
   readonly length: number
-  /** Loss weight of the tokens asked for. */
-  readonly weight: number
   /** Uniform numbers in [0, 1). */
   readonly random: () => number
 }
 
 /**
- * Endless exercises of at most `length` tokens, three kinds in turn: the first sentence, a pass key of five digits, a passage of the text.
- * The digits in the needle, which nothing can predict, have loss weight 0.
+ * Endless exercises of at most `length` tokens, in turn: the first sentence, a pass key of five digits, a passage of the text that returns,
+ * each after a passage of random tokens that repeats.
  */
 export const exercises = (options: ExerciseOptions): Generator<Exercise> =>
-  make(options, [firstSentence, randomPassage, passKey, randomPassage, passage, randomPassage])
+  make(options, [randomPassage, firstSentence, randomPassage, passKey, randomPassage, passage])
 
 /**
  * Endless passages of random tokens, each repeated until the row is full: nothing but looking back can predict them, so the heads that copy
@@ -60,15 +58,15 @@ function* make(options: ExerciseOptions, kinds: readonly ((options: ExerciseOpti
       continue
     }
     misses = 0
-    const lossWeights = pieces.flatMap(({ tokens, ask }) => Array.from(tokens, () => (ask === undefined ? 1 : ask ? options.weight : 0)))
+    const lossWeights = pieces.flatMap(({ tokens, random }) => Array.from(tokens, () => (random ? 0 : 1)))
     yield { id: `recall-${i}`, source: 'recall', tokens, lossWeights }
   }
 }
 
-/** Tokens with loss weight 1, or the weight of what is asked for (`ask: true`), or 0 (`ask: false`). */
 interface Piece {
   readonly tokens: readonly number[] | Int32Array
-  readonly ask?: boolean
+  /** Nothing can predict them: loss weight 0. */
+  readonly random?: boolean
 }
 
 const start: Piece = { tokens: [0] }
@@ -95,7 +93,7 @@ function firstSentence(options: ExerciseOptions): Piece[] | undefined {
   const room = length - 2 - answer.length - cue.length
   if (room < answer.length) return undefined
   const body = tokenizer.encode(text.slice(begin)).slice(0, room)
-  return [start, { tokens: body }, { tokens: cue }, { tokens: answer, ask: true }, start]
+  return [start, { tokens: body }, { tokens: cue }, { tokens: answer }, start]
 }
 
 function passKey(options: ExerciseOptions): Piece[] | undefined {
@@ -111,11 +109,11 @@ function passKey(options: ExerciseOptions): Piece[] | undefined {
     start,
     { tokens: filler.slice(0, at) },
     { tokens: before },
-    { tokens: key, ask: false },
+    { tokens: key, random: true },
     { tokens: after },
     { tokens: filler.slice(at) },
     { tokens: question },
-    { tokens: key, ask: true },
+    { tokens: key },
     start,
   ]
 }
@@ -134,7 +132,7 @@ function passage(options: ExerciseOptions): Piece[] | undefined {
     { tokens: returns },
     { tokens: filler.slice(at) },
     { tokens: cue },
-    { tokens: returns, ask: true },
+    { tokens: returns },
     start,
   ]
 }
@@ -142,5 +140,5 @@ function passage(options: ExerciseOptions): Piece[] | undefined {
 function randomPassage({ length, vocabularySize, random }: ExerciseOptions): Piece[] {
   const passage = Array.from({ length: 8 + whole(length / 2 - 8, random) }, () => 1 + whole(vocabularySize - 1, random))
   const again = Array.from({ length: length - 1 - passage.length }, (_, i) => passage[i % passage.length]!)
-  return [start, { tokens: passage, ask: false }, { tokens: again, ask: true }]
+  return [start, { tokens: passage, random: true }, { tokens: again }]
 }

@@ -101,7 +101,7 @@ export function instances(
   longLength: number,
 ): Instance[] {
   const byId = new Map(documents.map((document) => [document.id, document.text]))
-  return pairs.flatMap(({ documentId, promptKind, question, answer }) => {
+  const fitting = pairs.flatMap(({ documentId, promptKind, question, answer }) => {
     const whole = byId.get(documentId)!
     const reply = [...tokenizer.encode(` ${answer}`), 0]
     const fit = (text: string) => tokenizer.encode(instructionTemplate({ kind: promptKind, document: text, question }))
@@ -110,6 +110,11 @@ export function instances(
     if (over > 0) prompt = fit(tokenizer.decode(tokenizer.encode(whole).slice(0, -over - 4)))
     return prompt.length + reply.length < longLength ? [{ prompt, answer: reply, question, reference: answer }] : []
   })
+  if (fitting.length === 0)
+    throw new Error(
+      `instruct: none of ${pairs.length} pairs fits into ${longLength} tokens with the paper's templates around it; choose a longer --long-length, or a larger --vocabulary-size`,
+    )
+  return fitting
 }
 
 /** Rows' documents for tuning: loss over the whole sequence (the paper's choice) or on the answer only. */

@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest'
 const main = resolve(import.meta.dirname, '../long-context/main.ts')
 const runs = mkdtempSync(join(tmpdir(), 'runs-'))
 const tiny = (
-  'max-texts=24 vocabulary-size=320 hidden-size=16 intermediate-size=32 num-layers=1 num-heads=2 num-kv-heads=1 short-length=32 ' +
-  'long-length=128 tokens-per-batch=128 recall-steps=4 pretrain-steps=6 extend-steps=4 instruct-steps=3 checkpoint-every=2 ' +
+  'max-texts=24 vocabulary-size=320 hidden-size=16 intermediate-size=32 num-layers=1 num-heads=2 num-kv-heads=1 short-length=64 ' +
+  'long-length=512 tokens-per-batch=512 recall-steps=4 pretrain-steps=6 extend-steps=4 instruct-steps=3 checkpoint-every=2 ' +
   'eval-documents=2 eval-trials=1 pairs=10'
 )
   .split(' ')
@@ -61,8 +61,8 @@ describe('the recipe', () => {
     const models = ['abf', 'instruct-answers', 'instruct-whole', 'pi', 'recall', 'rope', 'short'].map((model) => `seed-1-${model}`)
     expect(readdirSync(join(runs, 'whole', 'models')).sort()).toEqual(models)
     const config = (model: string) => JSON.parse(readFileSync(join(runs, 'whole', 'models', `seed-1-${model}`, 'config.json'), 'utf8'))
-    expect(config('abf')).toMatchObject({ model_type: 'llama', rope_theta: 500_000, max_position_embeddings: 128 })
-    expect(config('pi')).toMatchObject({ rope_theta: 10_000, rope_scaling: { rope_type: 'linear', factor: 4 } })
+    expect(config('abf')).toMatchObject({ model_type: 'llama', rope_theta: 500_000, max_position_embeddings: 512 })
+    expect(config('pi')).toMatchObject({ rope_theta: 10_000, rope_scaling: { rope_type: 'linear', factor: 8 } })
     expect(config('rope')).toMatchObject({ rope_theta: 10_000, rope_scaling: null })
   })
 

@@ -2,7 +2,7 @@
 import type { Measures } from '../measure.ts'
 import { mean } from '../metrics.ts'
 import { compact } from './plots.ts'
-import { type Arm, armNames, type Results, type Tuning } from './report.ts'
+import { type Arm, armNames, type Results, type Tuning } from './results.ts'
 import { differs, interval, meanInterval } from './statistics.ts'
 
 export interface Finding {

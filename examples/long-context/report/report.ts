@@ -1,41 +1,16 @@
 // Gathers what the stages found over all seeds and writes report.html.
-import { attentionDecay, type RopeOptions } from 'rope-abf'
-import type { Answers, Pairs } from '../instruct.ts'
+import { attentionDecay } from 'rope-abf'
+import type { Answers } from '../instruct.ts'
 import type { Measures } from '../measure.ts'
-import { mean, type Training } from '../metrics.ts'
-import { type Finished, writeWhole } from '../run.ts'
-import type { Settings } from '../settings.ts'
+import { mean } from '../metrics.ts'
+import { writeWhole } from '../run.ts'
 import { describeCounts } from '../texts.ts'
 import { type Finding, findings } from './findings.ts'
 import { page, type Section, table } from './page.ts'
 import { figure1, figure5b, table5Books, table9 } from './paper.ts'
 import { cells, compact, escapeHtml, lines, type Point } from './plots.ts'
+import { type Arm, armNames, type Results, type Tuning, tuningNames } from './results.ts'
 import { interval, meanInterval } from './statistics.ts'
-
-export const armNames = { abf: 'ABF', rope: 'plain RoPE', pi: 'PI' } as const
-export type Arm = keyof typeof armNames
-export const tuningNames = { before: 'before tuning', answers: 'answers only', whole: 'whole sequence' } as const
-export type Tuning = keyof typeof tuningNames
-
-export interface SeedResults {
-  readonly seed: number
-  readonly training: Record<string, Training>
-  readonly measures: Readonly<Record<Arm | 'short', Measures>>
-  readonly answers: Readonly<Record<Tuning, Answers>>
-}
-
-export interface Results {
-  readonly settings: Settings
-  readonly engine: string
-  readonly parameters: number
-  readonly ropes: Readonly<Record<Arm, RopeOptions>>
-  readonly documents: readonly { readonly source: string; readonly split: string; readonly tokens: ArrayLike<number> }[]
-  readonly dropped: Readonly<Record<string, number>>
-  readonly utilisation: number
-  readonly pairs: Pairs
-  readonly stages: ReadonlyMap<string, Finished<unknown>>
-  readonly seeds: readonly SeedResults[]
-}
 
 const arms = Object.keys(armNames) as Arm[]
 const measured = [...arms, 'short'] as const
