@@ -49,7 +49,6 @@ export function openAICompatible({
     const { signal, seed } = options
     const request = { temperature: options.temperature ?? temperature, max_tokens: options.maxTokens ?? maxTokens, seed }
     const named = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) // what is not named is the server's to choose
-    signal?.throwIfAborted()
     let completion: unknown
     try {
       completion = await client.chat.completions.create(

@@ -112,6 +112,23 @@ describe('extractiveComplete asks', () => {
         'What follows the words "I have the pleasure to inform you that the revenue of the past year,"? → of which mention was made, exceeds what was hoped.',
       ],
     ],
+    [
+      'short',
+      'The will of the people has prevailed over three parties.', // "will" is no verb here
+      [
+        'Which number fills the gap in this passage: "The will of the people has prevailed over ____ parties."? → three',
+        'Which word fills the gap in this passage: "The will of the ____ has prevailed over three parties."? → people',
+        'Which word fills the gap in this passage: "The will of the people has ____ over three parties."? → prevailed',
+        'Which word fills the gap in this passage: "The will of the people has prevailed over three ____."? → parties',
+      ],
+    ],
+    [
+      'short',
+      `It was so, ${'and so, '.repeat(30)}till in 1851 it was not so, ${'and not so, '.repeat(30)}and no more.`,
+      [
+        'Which year fills the gap in this passage: "… so, and so, and so, and so, and so, and so, and so, till in ____ it was not so, and not so, and not so, and not so, …"? → 1851',
+      ],
+    ],
     ['short', '“Aye, aye!” he cried.', ['unparsable']],
     ['short', '鯨魚游過大海。', ['unparsable']],
   ])('(%s) about %j', async (kind, chunk, expected) => {

@@ -262,6 +262,24 @@ describe('what goes wrong', () => {
     expect(outcomes[0]).toMatchObject({ detail: 'call 1 failed.' })
   })
 
+  it('only failures in a row count: a reply that is no pair ends the row, a document without text does not', async () => {
+    call = 0
+    const documents = [...documentsOf(2), { id: 'empty', text: '' }, ...documentsOf(9).slice(2)]
+    const complete: Complete = async () => {
+      if (++call === 2) return 'Hm.'
+      throw new Error('down.')
+    }
+    const { outcomes, error } = await collectUntilError(
+      selfInstruct({ documents, complete, concurrency: 1, retries: 0, maxConsecutiveErrors: 2 }),
+    )
+    expect(outcomes.map(reasonOf)).toEqual(['endpoint-error', 'unparsable', 'no-text', 'endpoint-error', 'endpoint-error'])
+    expect(String(error)).toContain("the last for document 'd3': down.")
+    const between = await collectUntilError(
+      selfInstruct({ documents: documents.slice(1), complete, concurrency: 1, maxConsecutiveErrors: 2 }),
+    )
+    expect(between.outcomes.map(reasonOf)).toEqual(['endpoint-error', 'no-text', 'endpoint-error'])
+  })
+
   it.each([1, 3])('failures in a row end the run with all outcomes before them (concurrency %i)', async (concurrency) => {
     call = 0
     const complete = failing((n) => n > 4)

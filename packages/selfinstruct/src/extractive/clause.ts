@@ -33,7 +33,7 @@ export function clauseOf(sentence: string): Clause | undefined {
     }
     const [subject, rest] = [words.slice(0, k).join(' '), words.slice(k + 1).join(' ')]
     // "The will of the people": no noun before the verb; "The men of" before a verb: cut short
-    if ((hasDeterminer && k === 1) || FUNCTION_WORDS.has(lowered(words[k - 1]!)) || /[,;:—.!?]$/.test(subject)) return undefined
+    if (FUNCTION_WORDS.has(lowered(words[k - 1]!)) || /[,;:—.!?]$/.test(subject)) return undefined
     return { subject, verb: word, rest, isAuxiliary }
   }
   return undefined
