@@ -49,7 +49,7 @@ export function pronounFor(subject: string): 'who' | 'what' | 'who or what' {
 
 /** As it reads within a sentence; undefined where the capital of its first word may be a name's or the sentence's. */
 export function midSentence(subject: string, passage: string): string | undefined {
-  const [first] = subject.split(' ') as [string]
+  const first = subject.split(' ')[0]!
   if (DETERMINERS.has(lowered(first))) return subject.charAt(0).toLowerCase() + subject.slice(1)
   const isName =
     /^\p{Lu}\S* \p{Lu}/u.test(subject) || passage.split(first).some((before, i, parts) => i + 1 < parts.length && /\p{Ll} $/u.test(before))

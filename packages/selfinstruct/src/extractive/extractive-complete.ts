@@ -36,26 +36,17 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 
 /** The chunk of a generation prompt of this kind: what stands between its fixed beginning and end. */
 function chunkIn(content: string, kind: PromptKind): string | undefined {
-  return between(content, ...ends(generationPrompt({ kind, chunk: '\0' })))
+  const [head = '', tail = ''] = generationPrompt({ kind, chunk: '\0' }).split('\0')
+  return between(content, head, tail)
 }
 
 function pairIn(content: string): { chunk: string; question: string; answer: string } | undefined {
-  const [head, middle, inner, tail] = critiquePrompt({ chunk: '\0', question: '\0', answer: '\0' }).split('\0') as [
-    string,
-    string,
-    string,
-    string,
-  ]
+  const [head = '', middle = '', inner = '', tail = ''] = critiquePrompt({ chunk: '\0', question: '\0', answer: '\0' }).split('\0')
   const body = between(content, head, tail)
   const at = body?.lastIndexOf(inner) ?? -1
   const cut = body?.lastIndexOf(middle, at) ?? -1
   if (body === undefined || at < 0 || cut < 0) return undefined
   return { chunk: body.slice(0, cut), question: body.slice(cut + middle.length, at), answer: body.slice(at + inner.length) }
-}
-
-const ends = (prompt: string): [string, string] => {
-  const [head, tail] = prompt.split('\0')
-  return [head!, tail!]
 }
 
 const between = (text: string, head: string, tail: string): string | undefined =>
