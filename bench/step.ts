@@ -58,7 +58,6 @@ const contestants: Contestant[] = [
   { name: 'tfjs cpu, as users write it', backend: 'cpu', loss: naiveLoss, register: nothing },
 ]
 
-tf.env().set('IS_TEST', true) // silences tfjs's Node banner
 const shared = await shareWasmHeap(wasm)
 await tf.setBackend('wasm')
 const peers = new URL('../node_modules/.cache/peers/', import.meta.url)
