@@ -34,7 +34,7 @@ function step(): number {
     const table = tf.tensor2d(draw(40 * 24), [40, 24])
     const loss = (e: tf.Tensor, scale: tf.Tensor, mix: tf.Tensor) => {
       const h = rmsNorm(tf.gather(e, ids), scale as tf.Tensor1D)
-      const mixed = tf.matMul(swiGlu(h, h) as tf.Tensor2D, mix as tf.Tensor2D)
+      const mixed: tf.Tensor2D = tf.matMul(swiGlu(h, h) as tf.Tensor2D, mix as tf.Tensor2D)
       return linearCrossEntropy(mixed, e as tf.Tensor2D, ids, tf.ones([96]))
     }
     const { value, grads } = tf.valueAndGrads(loss)([table, tf.tensor1d(draw(24)), tf.tensor2d(draw(24 * 24), [24, 24])])

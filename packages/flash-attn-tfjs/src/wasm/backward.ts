@@ -23,6 +23,7 @@ export function backwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: Ba
     const parts = (numSplits: number, size: number) => (numSplits > 1 ? scratch.allocate(4 * (numSplits - 1) * size) : 0)
     const address = scratch.allocate(PROBLEM_BYTES)
     const scratchBytes = kernels.exports.backwardScratch!(D)
+    const at = addresses(heap, { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue })
     const fields = {
       ...prepareSegments(heap, kernels, problem, scratch),
       delta: scratch.allocate(4 * B * H * T),
@@ -33,7 +34,7 @@ export function backwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: Ba
       keySplits,
       scratch: scratch.allocate(kernels.threads * scratchBytes),
       scratchBytes,
-      ...addresses(heap, { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue }),
+      ...at,
     }
     writeProblem(heap, address, problem, fields)
     kernels.run('flashDelta', B * Math.ceil(T / CHUNK_ROWS), [address])
@@ -41,9 +42,9 @@ export function backwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: Ba
     const sum = (target: number, partsAt: number, numSplits: number, size: number) => {
       if (numSplits > 1) kernels.run('sumParts', Math.ceil(size / SUM_CHUNK), [target, partsAt, numSplits - 1, size])
     }
-    sum(fields.dQuery as number, fields.dQueryParts, keySplits, query.size)
-    sum(fields.dKey as number, fields.dKeyParts, groupSplits, key.size)
-    sum(fields.dValue as number, fields.dValueParts, groupSplits, key.size)
+    sum(at.dQuery!, fields.dQueryParts, keySplits, query.size)
+    sum(at.dKey!, fields.dKeyParts, groupSplits, key.size)
+    sum(at.dValue!, fields.dValueParts, groupSplits, key.size)
     return [dQuery, dKey, dValue]
   })
 }
