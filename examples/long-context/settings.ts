@@ -69,9 +69,9 @@ const presets: Record<string, Partial<Settings>> = {
   },
   default: {},
   laptop: {
-    name: 'laptop', vocabularySize: 4096, hiddenSize: 256, intermediateSize: 768, numLayers: 4, numHeads: 8, numKvHeads: 2, shortLength: 1024,
-    longLength: 32_768, tokensPerBatch: 32_768, recallSteps: 300, pretrainSteps: 1500, pretrainPeak: 3e-3, extendSteps: 60, instructSteps: 20, evalDocuments: 8,
-    pairs: 200, checkpointEvery: 10,
+    name: 'laptop', vocabularySize: 2048, hiddenSize: 128, intermediateSize: 384, numLayers: 3, numHeads: 4, numKvHeads: 2, shortLength: 1024,
+    longLength: 32_768, tokensPerBatch: 32_768, recallSteps: 300, pretrainSteps: 600, extendSteps: 40, instructSteps: 20, evalDocuments: 4,
+    evalTrials: 2, pairs: 60, checkpointEvery: 5,
   },
 } // biome-ignore format: one line a topic
 
