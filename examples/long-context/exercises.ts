@@ -24,16 +24,17 @@ export interface ExerciseOptions {
   readonly vocabularySize: number
   /** Length of an exercise in tokens. */
   readonly length: number
+  /** Loss weight of the tokens that are asked for. */
+  readonly weight: number
   /** Uniform numbers in [0, 1). */
   readonly random: () => number
 }
 
 /**
- * Endless exercises of at most `length` tokens, in turn: the first sentence, a pass key of five digits, a passage of the text that returns,
- * each after a passage of random tokens that repeats.
+ * Endless exercises of at most `length` tokens, in turn: random tokens that repeat, the first sentence, a pass key of five digits, a passage
+ * of the text that returns.
  */
-export const exercises = (options: ExerciseOptions): Generator<Exercise> =>
-  make(options, [randomPassage, firstSentence, randomPassage, passKey, randomPassage, passage])
+export const exercises = (options: ExerciseOptions): Generator<Exercise> => make(options, [randomPassage, firstSentence, passKey, passage])
 
 /**
  * Endless passages of random tokens, each repeated until the row is full: nothing but looking back can predict them, so the heads that copy
@@ -58,7 +59,7 @@ function* make(options: ExerciseOptions, kinds: readonly ((options: ExerciseOpti
       continue
     }
     misses = 0
-    const lossWeights = pieces.flatMap(({ tokens, random }) => Array.from(tokens, () => (random ? 0 : 1)))
+    const lossWeights = pieces.flatMap(({ tokens, random, asked }) => Array.from(tokens, () => (random ? 0 : asked ? options.weight : 1)))
     yield { id: `recall-${i}`, source: 'recall', tokens, lossWeights }
   }
 }
@@ -67,6 +68,8 @@ interface Piece {
   readonly tokens: readonly number[] | Int32Array
   /** Nothing can predict them: loss weight 0. */
   readonly random?: boolean
+  /** Looking back predicts them. */
+  readonly asked?: boolean
 }
 
 const start: Piece = { tokens: [0] }
@@ -93,7 +96,7 @@ function firstSentence(options: ExerciseOptions): Piece[] | undefined {
   const room = length - 2 - answer.length - cue.length
   if (room < answer.length) return undefined
   const body = tokenizer.encode(text.slice(begin)).slice(0, room)
-  return [start, { tokens: body }, { tokens: cue }, { tokens: answer }, start]
+  return [start, { tokens: body }, { tokens: cue }, { tokens: answer, asked: true }, start]
 }
 
 function passKey(options: ExerciseOptions): Piece[] | undefined {
@@ -113,7 +116,7 @@ function passKey(options: ExerciseOptions): Piece[] | undefined {
     { tokens: after },
     { tokens: filler.slice(at) },
     { tokens: question },
-    { tokens: key },
+    { tokens: key, asked: true },
     start,
   ]
 }
@@ -132,7 +135,7 @@ function passage(options: ExerciseOptions): Piece[] | undefined {
     { tokens: returns },
     { tokens: filler.slice(at) },
     { tokens: cue },
-    { tokens: returns },
+    { tokens: returns, asked: true },
     start,
   ]
 }

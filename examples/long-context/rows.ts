@@ -26,6 +26,7 @@ function exercisesFor(kind: typeof exercises, share: number, options: RowsOption
     documents: texts.map(({ tokens }) => tokens),
     vocabularySize: settings.vocabularySize,
     length: rowLength,
+    weight: settings.recallWeight,
     random: randomFrom(seed),
   }
   return take(kind(made), count)
