@@ -34,6 +34,7 @@ const steps: readonly Step[] = [
 ]
 const rounds = 5
 const patience = 20_000 // ms that a contestant may take in all, after its first step
+const tooSlow = 12_000 // ms a step, after which a contestant is left out of the larger models
 
 interface Contestant {
   readonly name: string
@@ -73,10 +74,15 @@ const reference = 'tfjs-wasm, as users write it'
 console.log(
   `training step on tfjs-wasm ${wasm.version_wasm}, ${cores} cores, heap ${shared ? 'shared' : 'not shared'}; × = times tfjs-wasm as users write it`,
 )
-for (const step of steps) await compare(step)
+let left = contestants
+for (const step of steps) left = await compare(left, step)
 process.exit() // TensorFlow's threads would keep the process alive
 
-async function compare({ batchSize, length, channels, mlp, layers, heads, kvHeads, vocabulary }: Step): Promise<void> {
+/** Returns who is fast enough for the next step. */
+async function compare(
+  contestants: readonly Contestant[],
+  { batchSize, length, channels, mlp, layers, heads, kvHeads, vocabulary }: Step,
+): Promise<Contestant[]> {
   const config = llamaConfig({
     architectures: ['LlamaForCausalLM'],
     vocab_size: vocabulary,
@@ -123,6 +129,7 @@ async function compare({ batchSize, length, channels, mlp, layers, heads, kvHead
       `${contestant.name.padEnd(32)}${speed.toFixed(speed < 100 ? 1 : 0).padStart(10)} tokens/s${(slow / median(times)).toFixed(1).padStart(8)} ×   (${times.length} steps)`,
     )
   }
+  return runs.filter(({ times }) => median(times) < tooSlow).map(({ contestant }) => contestant)
 }
 
 async function* start({ backend, loss }: Contestant, config: LlamaConfig, batchSize: number, length: number): AsyncGenerator<StepReport> {

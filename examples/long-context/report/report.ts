@@ -87,7 +87,7 @@ function context(results: Results): Section {
 }
 
 function retrieval(results: Results): Section {
-  const { shortLength, recallShare } = results.settings
+  const { shortLength, recallShare, recallSteps, recallWeight } = results.settings
   const mark = { x: shortLength, label: 'pretraining length' }
   const ours = points(results, measured, ({ retrieval }) => retrieval.map(({ length, rougeL }) => ({ x: length, y: rougeL })))
   const paper = arms.flatMap((arm) => figure5b.lengths.map((x, i) => ({ series: armNames[arm], x, y: figure5b.rougeL[arm][i]! })))
@@ -103,7 +103,7 @@ function retrieval(results: Results): Section {
   return {
     title: 'Retrieval',
     body:
-      `<p>${Math.round(100 * recallShare)} % of the training tokens, the same for every arm and for pretraining, are recall exercises: a first sentence, a pass key or a passage that returns at the end of the row. Without them a model of this size shows no retrieval at all.</p>` +
+      `<p>${Math.round(100 * recallShare)} % of the training tokens, the same for every arm and for pretraining, are recall exercises: random tokens that repeat, a first sentence, a pass key or a passage that returns at the end of the row. What they ask for weighs ${recallWeight} times as much in the loss, and pretraining begins with random tokens alone (${recallSteps} steps). Without them a model of this size shows no retrieval at all; so these curves show who can still look back, not what plain text teaches.</p>` +
       `<div class="grid">${lines(ours, { title: 'Ours: first-sentence retrieval', x: 'length (tokens)', y: 'ROUGE-L', logX: true, yDomain: [0, 100], mark })}` +
       `${lines(paper, { title: 'The paper, Fig. 5b: 7B, trained at 32,768', x: 'length (tokens)', y: 'ROUGE-L', logX: true, yDomain: [0, 100] })}` +
       `${lines(keys, { title: 'Ours: pass key, mean over depths', x: 'length (tokens)', y: 'found (%)', logX: true, yDomain: [0, 100], mark })}` +
