@@ -48,7 +48,7 @@ export async function askPairs(documents: readonly LongDocument[], options: AskO
   let done = 0
   for await (const outcome of selfInstruct({
     documents: asked,
-    complete: remember(complete, answersFile),
+    complete: remember(complete, author, answersFile),
     kinds: ['normal', 'short'],
     pairsPerDocument: Math.ceil(wanted / asked.length),
     chunkCharacters: 600,
@@ -61,7 +61,7 @@ export async function askPairs(documents: readonly LongDocument[], options: AskO
   }
   if (pairs.length === 0)
     throw new Error(
-      `self-instruct: ${author} gave no usable pair (${describeCounts(rejected)}); its answers are in ${answersFile}. Try another --chat-model`,
+      `self-instruct: ${author} gave no usable pair (${describeCounts(rejected)}); its answers are in ${answersFile}. Try another --chat-model, or delete that file and ask again`,
     )
   return { author, rejected, pairs }
 }

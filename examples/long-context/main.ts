@@ -96,7 +96,8 @@ interface TrainingStage {
 /** Trains `params` in place: AdamW, cosine with warm-up, clipping, checkpoints; goes on from the newest whole checkpoint. Saves a Hugging Face folder. */
 async function trainModel({ id, config, params, rows, rowLength, steps, peak }: TrainingStage): Promise<Training> {
   const dir = run.path('checkpoints', id)
-  const { path } = await latestCheckpoint(dir)
+  const { path, skipped } = await latestCheckpoint(dir)
+  for (const { path, reason } of skipped) console.log(`  skipped ${path}: ${reason}`)
   const resume = path === undefined ? undefined : await loadCheckpoint(path)
   const data = batches(rows, tokensPerBatch / rowLength)
   if (resume) data.restore(resume.data as ReturnType<typeof data.state>)

@@ -23,7 +23,9 @@ export interface Run {
 }
 
 // these only say where and how, not what: a run may go on with others
-const free = new Set(['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds'])
+const free = ['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds']
+// these matter from the first pair on
+const freeUntilPairs = ['chatUrl', 'chatModel']
 
 /** Opens or makes `runs/<name>`. Throws when another process holds it, or when it was made with other settings. */
 export function openRun(settings: Settings): Run {
@@ -34,18 +36,18 @@ export function openRun(settings: Settings): Run {
   if (existsSync(file)) {
     const before: Record<string, unknown> = JSON.parse(readFileSync(file, 'utf8'))
     const now: Record<string, unknown> = JSON.parse(JSON.stringify(settings))
+    const mayChange = existsSync(join(folder, 'results', 'pairs.json')) ? free : [...free, ...freeUntilPairs]
     const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-      (key) => !free.has(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
+      (key) => !mayChange.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
     )
-    if (changed.length > 0 && !existsSync(join(folder, 'checkpoints'))) {
-      // no model was trained yet: nothing is lost by starting anew
-      rmSync(join(folder, 'results'), { recursive: true })
-      writeWhole(file, JSON.stringify(settings, null, 2))
-    } else if (changed.length > 0) {
+    if (changed.length > 0 && existsSync(join(folder, 'checkpoints'))) {
       const list = changed.map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(now[key])}`).join('; ')
       throw new Error(`${folder} was made with other settings (${list}); choose another --name, or delete the folder to start anew`)
     }
-  } else writeWhole(file, JSON.stringify(settings, null, 2))
+    // no model was trained yet: nothing is lost by starting anew
+    if (changed.length > 0) rmSync(join(folder, 'results'), { recursive: true })
+  }
+  writeWhole(file, JSON.stringify(settings, null, 2))
   const finished = new Map<string, Finished<unknown>>()
 
   async function stage<Result>(

@@ -15,12 +15,13 @@ describe('remember', () => {
     let asked = 0
     const chat: Complete = async ([message]) => `${message!.content} ${++asked}`
     const ask = (complete: Complete, content: string) => complete([{ role: 'user', content }])
-    const first = remember(chat, file)
+    const first = remember(chat, 'm', file)
     expect([await ask(first, 'a'), await ask(first, 'b'), await ask(first, 'a')]).toEqual(['a 1', 'b 2', 'a 3'])
     appendFileSync(file, '{"messages":[{"role"')
-    const second = remember(chat, file)
+    const second = remember(chat, 'm', file)
     expect([await ask(second, 'a'), await ask(second, 'a'), await ask(second, 'c')]).toEqual(['a 1', 'a 3', 'c 4'])
     expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(4)
+    expect(await ask(remember(chat, 'another', file), 'a')).toBe('a 5')
   })
 })
 
