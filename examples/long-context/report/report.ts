@@ -70,7 +70,10 @@ function context(results: Results): Section {
   const fits = measured.flatMap((arm) =>
     results.seeds.map(({ seed, measures }) => {
       const { alpha, beta, gamma, rmse } = measures[arm].powerLaw
-      return [label(arm), seed, alpha.toPrecision(3), beta.toFixed(3), gamma.toFixed(3), rmse.toFixed(3), meanInterval([2 ** -beta], 2)]
+      // a flat or rising loss has no exponent (0), a fall between the two shortest contexts alone none that is determined (10)
+      const falls = beta > 0 && beta < 10
+      const numbers = [alpha.toPrecision(3), beta.toFixed(3), gamma.toFixed(3), rmse.toFixed(3), (2 ** -beta).toFixed(2)]
+      return [label(arm), seed, ...(falls ? numbers : numbers.map(() => '–'))]
     }),
   )
   return {
@@ -80,7 +83,7 @@ function context(results: Results): Section {
       `<div class="grid">${lines(byContext, { title: 'Ours: loss by context length', x: 'context (tokens)', y: 'loss (nats)', logX: true, mark })}` +
       `${lines(paper, { title: 'The paper, Fig. 1: Llama 2 Long', x: 'context (tokens)', y: 'loss (nats)', logX: true })}` +
       `${lines(byPosition, { title: 'Ours: loss by position in the row (cf. Fig. 9a)', x: 'position', y: 'loss (nats)', mark })}</div>` +
-      `<p>Power law L(c) = (α/c)^β + γ through our points (paper §3.1; 2^−β is what doubling the context multiplies the reducible loss by):</p>` +
+      `<p>Power law L(c) = (α/c)^β + γ through our points (paper §3.1; 2^−β is what doubling the context multiplies the reducible loss by; – where the loss does not fall like one):</p>` +
       table(['model', 'seed', 'α', 'β', 'γ', 'RMSE', '2^−β'], fits) +
       `<p class="soft">Perplexity on Books in the paper's ablation (Table 5): plain RoPE ${table5Books.rope}, PI ${table5Books.pi}, ABF ${table5Books.abf}.</p>`,
   }
