@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const all = ['attention', 'kernels', 'step']
@@ -14,8 +14,9 @@ if (unknown.length > 0) throw new RangeError(`bench: '${unknown.join("', '")}' d
 const named = words.filter((word) => word !== '--write')
 
 for (const name of named.length > 0 ? named : all) {
+  const load = loadavg()[0]?.toFixed(1)
   const output = await run(name)
-  if (words.includes('--write')) write(name, output)
+  if (words.includes('--write')) write(name, output, `load ${load} before it began`)
 }
 
 function run(name: string): Promise<string> {
@@ -34,14 +35,14 @@ function run(name: string): Promise<string> {
 }
 
 /** Replaces the section of `name`; the others stay. */
-function write(name: string, output: string): void {
+function write(name: string, output: string, circumstances: string): void {
   const file = new URL('RESULTS.md', import.meta.url)
   const before = existsSync(file)
     ? readFileSync(file, 'utf8')
     : '# Results\n\nMade by `pnpm bench --write`. Ratios within one run count; absolute numbers are those of one machine at one moment.\n'
   const [head = '', ...sections] = before.split(/^(?=## )/m)
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
-  const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`
+  const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, ${circumstances}`
   const section = `## ${name}\n\n${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine}\n\n\`\`\`\n${output.trim()}\n\`\`\`\n`
   const others = sections.filter((own) => !own.startsWith(`## ${name}\n`))
   const ordered = [...others.map((own) => `${own.trim()}\n`), section].toSorted()

@@ -27,8 +27,8 @@ interface Step {
 }
 /** The recipe's model at its two lengths, and two larger ones. */
 const steps: readonly Step[] = [
-  { batchSize: 8, length: 128, channels: 64, mlp: 192, layers: 2, heads: 2, kvHeads: 1, vocabulary: 1024 },
-  { batchSize: 1, length: 1024, channels: 64, mlp: 192, layers: 2, heads: 2, kvHeads: 1, vocabulary: 1024 },
+  { batchSize: 8, length: 128, channels: 64, mlp: 192, layers: 3, heads: 2, kvHeads: 1, vocabulary: 1024 },
+  { batchSize: 1, length: 1024, channels: 64, mlp: 192, layers: 3, heads: 2, kvHeads: 1, vocabulary: 1024 },
   { batchSize: 8, length: 256, channels: 128, mlp: 352, layers: 4, heads: 4, kvHeads: 4, vocabulary: 2048 },
   { batchSize: 1, length: 1024, channels: 256, mlp: 688, layers: 4, heads: 4, kvHeads: 4, vocabulary: 4096 },
 ]
