@@ -5,11 +5,11 @@ import * as wasmBackend from '@tensorflow/tfjs-backend-wasm'
 import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
 import { registerTrainingKernels } from 'llama-kernels-tfjs'
 import { shareWasmHeap } from 'wasm-heap-tfjs'
+import type { Settings } from './settings.ts'
 
-export type EngineName = 'auto' | 'cpu' | 'wasm' | 'webgpu' | 'node' | 'node-gpu'
+type EngineName = Settings['engine']
 
 export interface Engine {
-  readonly name: Exclude<EngineName, 'auto'>
   /** One line for a person: engine, threads, kernels. */
   readonly description: string
   /** Bytes the engine holds now: the wasm heap, else what tfjs counts. */
@@ -51,16 +51,16 @@ const firstLine = (error: unknown) => String(error instanceof Error ? error.mess
 const tfjsBytes = () => tf.memory().numBytes
 
 // optional packages: their names are variables, so that type checking does not ask for them
-async function native(name: 'node' | 'node-gpu', packageName: string): Promise<Engine> {
+async function native(packageName: string): Promise<Engine> {
   await import(packageName)
   await tf.ready()
   if (tf.getBackend() !== 'tensorflow') throw new Error(`the tfjs backend is ${tf.getBackend()}, not tensorflow`)
-  return { name, description: `${packageName}, TensorFlow's C library`, bytes: tfjsBytes }
+  return { description: `${packageName}, TensorFlow's C library`, bytes: tfjsBytes }
 }
 
-const starters: Record<Engine['name'], (threads: number) => Promise<Engine>> = {
-  'node-gpu': () => native('node-gpu', '@tensorflow/tfjs-node-gpu'),
-  node: () => native('node', '@tensorflow/tfjs-node'),
+const starters: Record<Exclude<EngineName, 'auto'>, (threads: number) => Promise<Engine>> = {
+  'node-gpu': () => native('@tensorflow/tfjs-node-gpu'),
+  node: () => native('@tensorflow/tfjs-node'),
   async webgpu(): Promise<Engine> {
     const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const
     const dawn: { create(options: string[]): object; globals: object } = await import(packages[0])
@@ -71,7 +71,7 @@ const starters: Record<Engine['name'], (threads: number) => Promise<Engine>> = {
     })
     await import(packages[1])
     if (!(await tf.setBackend('webgpu'))) throw new Error('no WebGPU adapter')
-    return { name: 'webgpu', description: 'WebGPU through Dawn', bytes: tfjsBytes }
+    return { description: 'WebGPU through Dawn', bytes: tfjsBytes }
   },
   async wasm(threads: number): Promise<Engine> {
     const shared = threads > 1 && (await shareWasmHeap(wasmBackend))
@@ -80,13 +80,12 @@ const starters: Record<Engine['name'], (threads: number) => Promise<Engine>> = {
     registerFlashAttention({ threads: shared ? threads : 1 })
     const backend = tf.backend() as tf.KernelBackend & { wasm: { HEAPU8: Uint8Array } }
     return {
-      name: 'wasm',
       description: `tfjs-backend-wasm with our kernels (${kernels.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${kernels.threads} thread${kernels.threads === 1 ? '' : 's'})`,
       bytes: () => backend.wasm.HEAPU8.length,
     }
   },
   async cpu(): Promise<Engine> {
     await tf.setBackend('cpu')
-    return { name: 'cpu', description: 'tfjs plain JavaScript (slow; for checks)', bytes: tfjsBytes }
+    return { description: 'tfjs plain JavaScript (slow; for checks)', bytes: tfjsBytes }
   },
 }

@@ -1,11 +1,12 @@
 // Recall exercises: documents whose end can be predicted only by looking far back. At this size a model meets too few of them in plain
 // text to learn retrieval at all, so a share of the training rows holds them: the same for every arm, and said in the report.
-import type { TextTokenizer } from './tokenizer.ts'
+import { endOfTextId, type TextTokenizer } from './tokenizer.ts'
 
 /** The cues that follow the text. Evaluation asks with the same words. */
 export const cues = {
   firstSentence: '\n\nThe first sentence again: ',
   passKeyNeedle: ' The pass key is',
+  passKeyAfter: '. Remember it.',
   passKeyQuestion: '\n\nWhat is the pass key? The pass key is',
   passage: '\n\nAgain: ',
 }
@@ -34,20 +35,24 @@ export interface ExerciseOptions {
  * Endless exercises of at most `length` tokens, in turn: random tokens that repeat, the first sentence, a pass key of five digits, a passage
  * of the text that returns.
  */
-export const exercises = (options: ExerciseOptions): Generator<Exercise> => make(options, [randomPassage, firstSentence, passKey, passage])
+export const exercises = (options: ExerciseOptions): Generator<Exercise, never> =>
+  make(options, [randomPassage, firstSentence, passKey, passage])
 
 /**
  * Endless passages of random tokens, each repeated until the row is full: nothing but looking back can predict them, so the heads that copy
  * (induction heads, Olsson et al. 2022) form here, within a thousand steps. Plain text would take a small model many times as long.
  */
-export const randomPassages = (options: ExerciseOptions): Generator<Exercise> => make(options, [randomPassage])
+export const randomPassages = (options: ExerciseOptions): Generator<Exercise, never> => make(options, [randomPassage])
 
 /** The first `count` items. */
-export function take<Item>(items: Iterator<Item>, count: number): Item[] {
-  return Array.from({ length: count }, () => items.next().value as Item)
+export function take<Item>(items: Iterator<Item, never>, count: number): Item[] {
+  return Array.from({ length: count }, () => items.next().value)
 }
 
-function* make(options: ExerciseOptions, kinds: readonly ((options: ExerciseOptions) => Piece[] | undefined)[]): Generator<Exercise> {
+function* make(
+  options: ExerciseOptions,
+  kinds: readonly ((options: ExerciseOptions) => Piece[] | undefined)[],
+): Generator<Exercise, never> {
   for (let i = 0, misses = 0; ; i++) {
     const pieces = kinds[i % kinds.length]!(options)
     const tokens = pieces?.flatMap((piece) => [...piece.tokens])
@@ -72,7 +77,7 @@ interface Piece {
   readonly asked?: boolean
 }
 
-const start: Piece = { tokens: [0] }
+const endOfText: Piece = { tokens: [endOfTextId] }
 const whole = (from: number, random: () => number) => Math.floor(random() * from)
 
 function excerpt({ documents, random }: ExerciseOptions, tokens: number): Int32Array | undefined {
@@ -96,20 +101,20 @@ function firstSentence(options: ExerciseOptions): Piece[] | undefined {
   const room = length - 2 - answer.length - cue.length
   if (room < answer.length) return undefined
   const body = tokenizer.encode(text.slice(begin)).slice(0, room)
-  return [start, { tokens: body }, { tokens: cue }, { tokens: answer, asked: true }, start]
+  return [endOfText, { tokens: body }, { tokens: cue }, { tokens: answer, asked: true }, endOfText]
 }
 
 function passKey(options: ExerciseOptions): Piece[] | undefined {
   const { tokenizer, length, random } = options
   const key = tokenizer.encode(` ${Array.from({ length: 5 }, () => whole(10, random)).join('')}`)
   const before = tokenizer.encode(cues.passKeyNeedle)
-  const after = tokenizer.encode('. Remember it.')
+  const after = tokenizer.encode(cues.passKeyAfter)
   const question = tokenizer.encode(cues.passKeyQuestion)
   const filler = excerpt(options, length - 2 - before.length - after.length - question.length - 2 * key.length)
   if (!filler) return undefined
   const at = whole(filler.length + 1, random)
   return [
-    start,
+    endOfText,
     { tokens: filler.slice(0, at) },
     { tokens: before },
     { tokens: key, random: true },
@@ -117,7 +122,7 @@ function passKey(options: ExerciseOptions): Piece[] | undefined {
     { tokens: filler.slice(at) },
     { tokens: question },
     { tokens: key, asked: true },
-    start,
+    endOfText,
   ]
 }
 
@@ -130,18 +135,18 @@ function passage(options: ExerciseOptions): Piece[] | undefined {
   if (!filler) return undefined
   const at = whole(filler.length + 1, random)
   return [
-    start,
+    endOfText,
     { tokens: filler.slice(0, at) },
     { tokens: returns },
     { tokens: filler.slice(at) },
     { tokens: cue },
     { tokens: returns, asked: true },
-    start,
+    endOfText,
   ]
 }
 
 function randomPassage({ length, vocabularySize, random }: ExerciseOptions): Piece[] {
   const passage = Array.from({ length: 8 + whole(length / 2 - 8, random) }, () => 1 + whole(vocabularySize - 1, random))
   const again = Array.from({ length: length - 1 - passage.length }, (_, i) => passage[i % passage.length]!)
-  return [start, { tokens: passage, random: true }, { tokens: again }]
+  return [endOfText, { tokens: passage, random: true }, { tokens: again }]
 }

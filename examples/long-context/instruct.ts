@@ -1,13 +1,12 @@
 // Stages 6 and 7: question/answer pairs about long documents, and the rows that teach them.
-import type { LanguageModel } from 'long-context-eval'
-import { exactMatch, tokenF1 } from 'long-context-eval'
+import { exactMatch, type LanguageModel, tokenF1 } from 'long-context-eval'
 import { extractiveComplete, instructionTemplate, type PromptKind, selfInstruct } from 'selfinstruct'
 import { openAICompatible } from 'selfinstruct/openai'
 import type { Document } from 'seq-packer'
-import { mean } from './metrics.ts'
 import { remember } from './remember.ts'
-import { describeCounts } from './texts.ts'
-import type { TextTokenizer } from './tokenizer.ts'
+import { mean } from './report/statistics.ts'
+import { describeCounts, type TokenisedText } from './texts.ts'
+import { endOfTextId, type TextTokenizer } from './tokenizer.ts'
 
 export interface LongDocument {
   readonly id: string
@@ -70,14 +69,10 @@ export const describePairs = ({ author, pairs, rejected }: Pairs): string =>
   `${pairs.length} pairs by ${author}${Object.keys(rejected).length > 0 ? `; rejected: ${describeCounts(rejected)}` : ''}`
 
 /** The documents pairs are asked about: windows of the held texts that fit the context with question and answer, as long as can be. */
-export function longDocuments(
-  texts: readonly { readonly id: string; readonly text: string; readonly tokens: ArrayLike<number> }[],
-  longLength: number,
-): LongDocument[] {
+export function longDocuments(texts: readonly TokenisedText[], longLength: number): LongDocument[] {
   return texts.flatMap(({ id, text, tokens }) => {
     // template, question and answer take up to a quarter of the context; tokens per character differ from text to text
-    const characters = Math.floor((0.75 * longLength * text.length) / Math.max(1, tokens.length))
-    if (text.length < characters) return []
+    const characters = Math.floor((0.75 * longLength * text.length) / tokens.length)
     return Array.from({ length: Math.min(8, Math.floor(text.length / characters)) }, (_, i) => ({
       id: `${id}#${i}`,
       text: text.slice(i * characters, (i + 1) * characters),
@@ -103,7 +98,7 @@ export function instances(
   const byId = new Map(documents.map((document) => [document.id, document.text]))
   const fitting = pairs.flatMap(({ documentId, promptKind, question, answer }) => {
     const whole = byId.get(documentId)!
-    const reply = [...tokenizer.encode(` ${answer}`), 0]
+    const reply = [...tokenizer.encode(` ${answer}`), endOfTextId]
     const fit = (text: string) => tokenizer.encode(instructionTemplate({ kind: promptKind, document: text, question }))
     let prompt = fit(whole)
     const over = prompt.length + reply.length + 1 - longLength
@@ -122,7 +117,7 @@ export function tuningDocuments(of: readonly Instance[], loss: 'whole' | 'answer
   return of.map(({ prompt, answer }, i) => ({
     id: `pair-${i}`,
     source: 'pairs',
-    tokens: [0, ...prompt, ...answer],
+    tokens: [endOfTextId, ...prompt, ...answer],
     lossWeights: [0, ...prompt.map(() => (loss === 'whole' ? 1 : 0)), ...answer.map(() => 1)],
   }))
 }
@@ -149,7 +144,7 @@ export async function measureAnswers(
   const losses: number[] = []
   const samples: Answers['samples'][number][] = []
   for (const { prompt, answer, question, reference } of of) {
-    const [own] = await model.tokenLosses([Int32Array.from([0, ...prompt, ...answer])])
+    const [own] = await model.tokenLosses([Int32Array.of(endOfTextId, ...prompt, ...answer)])
     losses.push(...own!.subarray(1 + prompt.length))
     const made = await model.generate(Int32Array.from(prompt), { maxNewTokens: 32 })
     samples.push({ question, reference, prediction: tokenizer.decode(made).trim() })

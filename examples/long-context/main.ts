@@ -18,12 +18,12 @@ import { answered, gatherMetrics, measured, summary, type Training, trained } fr
 import { languageModel, smallLlama } from './model.ts'
 import { progress } from './progress.ts'
 import { writeReport } from './report/report.ts'
-import { type Arm, armNames, type SeedResults, type Tuning } from './report/results.ts'
+import { type Arm, armNames, arms, type SeedResults, type Tuning } from './report/results.ts'
 import { instanceRows, passageRows, textRows } from './rows.ts'
 import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
 import { checkLengths, describeTexts, describeTokens, readTexts } from './texts.ts'
-import { loadTokenizer, tokenizerFiles, trainTokenizer } from './tokenizer.ts'
+import { endOfTextId, loadTokenizer, tokenizerFiles, trainTokenizer } from './tokenizer.ts'
 
 const settings = readSettings(process.argv.slice(2))
 const { shortLength, longLength, tokensPerBatch } = settings
@@ -71,12 +71,11 @@ checkLengths(documents, longLength)
 const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
 const trainingTexts = ofSplit('train')
 const sources = { settings, tokenizer, texts: trainingTexts }
-const validationRows = ofSplit('validation').map(({ tokens }) => Int32Array.from([0, ...tokens.slice(0, longLength - 1)]))
+const validationRows = ofSplit('validation').map(({ tokens }) => Int32Array.of(endOfTextId, ...tokens.subarray(0, longLength - 1)))
 
 // ---- the parts every training stage shares ---------------------------------------------------------------------------------------------
 const base = smallLlama(settings)
 const { headDim } = base
-const arms = Object.keys(armNames) as Arm[]
 const ropes: Record<Arm, RopeOptions> = {
   abf: { headDim, base: settings.ropeTheta, scaling: { kind: 'abf', base: settings.abfTheta } },
   rope: { headDim, base: settings.ropeTheta },
@@ -100,7 +99,7 @@ async function trainModel({ id, config, params, rows, rowLength, steps, peak }: 
   for (const { path, reason } of skipped) console.log(`  skipped ${path}: ${reason}`)
   const resume = path === undefined ? undefined : await loadCheckpoint(path)
   const data = batches(rows, tokensPerBatch / rowLength)
-  if (resume) data.restore(resume.data as ReturnType<typeof data.state>)
+  if (resume) data.restore(resume.data)
   const file = run.path('metrics', `${id}.jsonl`)
   const log = await metricsLog(file, { resume })
   const bar = progress(`training ${id}`, steps)

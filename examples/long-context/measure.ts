@@ -9,6 +9,7 @@ import {
   type Tokenizer,
 } from 'long-context-eval'
 import { cues } from './exercises.ts'
+import { mean } from './report/statistics.ts'
 import type { TokenisedText } from './texts.ts'
 
 export interface MeasureOptions {
@@ -72,7 +73,7 @@ export async function measure(model: LanguageModel, options: MeasureOptions) {
     tokenizer,
     template: {
       filler: long.map(({ text }) => text),
-      needle: (key) => `${cues.passKeyNeedle} ${key}. Remember it.`,
+      needle: (key) => `${cues.passKeyNeedle} ${key}${cues.passKeyAfter}`,
       question: cues.passKeyQuestion,
     },
   })
@@ -82,7 +83,7 @@ export async function measure(model: LanguageModel, options: MeasureOptions) {
   const short = await model.tokenLosses(texts.slice(0, 4 * evalDocuments).map(({ tokens }) => tokens.slice(0, shortLength)))
   const shortLosses = short.flatMap((row) => Array.from(row.subarray(1)))
   onProgress(5)
-  return { byPosition, byContext, powerLaw, retrieval, keys, shortLoss: shortLosses.reduce((sum, x) => sum + x, 0) / shortLosses.length }
+  return { byPosition, byContext, powerLaw, retrieval, keys, shortLoss: mean(shortLosses) }
 }
 
 export type Measures = Awaited<ReturnType<typeof measure>>

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Answers } from './instruct.ts'
 import type { Measures } from './measure.ts'
+import { mean } from './report/statistics.ts'
 import { type Finished, writeWhole } from './run.ts'
 
 /** What one training run came to. */
@@ -20,8 +21,6 @@ export interface Training {
   /** Most bytes the engine held. */
   readonly peakBytes: number
 }
-
-export const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
 
 const linesOf = (file: string) => readFileSync(file, 'utf8').trim().split('\n')
 

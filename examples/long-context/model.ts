@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import { generate, type LlamaConfig, llamaConfig, type Params, tokenLosses } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
 import type { Settings } from './settings.ts'
+import { endOfTextId } from './tokenizer.ts'
 
-/** A Llama with grouped queries and tied embeddings, at short context; token 0 ends a text. */
+/** A Llama with grouped queries and tied embeddings, at short context. */
 export const smallLlama = (settings: Settings): LlamaConfig =>
   llamaConfig({
     architectures: ['LlamaForCausalLM'],
@@ -19,8 +20,8 @@ export const smallLlama = (settings: Settings): LlamaConfig =>
     rms_norm_eps: 1e-5,
     initializer_range: 0.04, // small models start faster from larger numbers than the usual 0.02
     tie_word_embeddings: true,
-    bos_token_id: 0,
-    eos_token_id: 0,
+    bos_token_id: endOfTextId,
+    eos_token_id: endOfTextId,
   })
 
 /** `maxTokens`: how many tokens go through the model at once. */
@@ -50,8 +51,8 @@ export function languageModel(params: Params, config: LlamaConfig, maxTokens: nu
     async generate(prompt, { maxNewTokens }) {
       const made: number[] = []
       // every document began with the end-of-text token in training
-      const tokens = [0, ...prompt]
-      for await (const { token } of generate(params, config, { tokens, maxNewTokens, stopTokens: [0] })) if (token !== 0) made.push(token)
+      const tokens = [endOfTextId, ...prompt]
+      for await (const { token } of generate(params, config, { tokens, maxNewTokens })) if (token !== endOfTextId) made.push(token)
       return Int32Array.from(made)
     },
   }

@@ -4,8 +4,8 @@ import type { Complete } from 'selfinstruct'
 import { writeWhole } from './run.ts'
 
 /**
- * `complete` of the model called `author`, with every answer appended to `file` as a JSON line before it is returned. Answers already there are given again, in the
- * order they came in for the same messages; a half-written last line is ignored.
+ * `complete` of the model called `author`, with every answer appended to `file` as a JSON line before it is returned. Answers already there
+ * are given again, in the order they came in for the same messages; a half-written last line is ignored.
  */
 export function remember(complete: Complete, author: string, file: string): Complete {
   const known = new Map<string, string[]>()

@@ -61,8 +61,7 @@ export function openRun(settings: Settings): Run {
     console.log(`\n${title}${before ? '  (done before)' : ''}`)
     const start = performance.now()
     // through JSON, so that a stage read again gives exactly what it gave the first time
-    const now: Finished<Result> = before ?? JSON.parse(JSON.stringify({ result: await work(), seconds: 0 }))
-    const done = before ?? { ...now, seconds: (performance.now() - start) / 1000 }
+    const done = before ?? { result: JSON.parse(JSON.stringify(await work())), seconds: (performance.now() - start) / 1000 }
     if (!before) writeWhole(file, JSON.stringify(done))
     finished.set(id, done)
     console.log(`  ${found(done.result).replaceAll('\n', '\n  ')}${before ? '' : `  [${done.seconds.toFixed(1)} s]`}`)

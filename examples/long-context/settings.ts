@@ -65,16 +65,45 @@ export type Settings = z.infer<typeof schema>
 
 const presets: Record<string, Partial<Settings>> = {
   quick: {
-    name: 'quick', maxTexts: 60, vocabularySize: 512, hiddenSize: 64, intermediateSize: 192, numLayers: 2, shortLength: 64, longLength: 512,
-    recallSteps: 30, pretrainSteps: 60, extendSteps: 12, instructSteps: 6, evalDocuments: 4, evalTrials: 1, pairs: 24, checkpointEvery: 20,
+    name: 'quick',
+    maxTexts: 60,
+    vocabularySize: 512,
+    hiddenSize: 64,
+    intermediateSize: 192,
+    numLayers: 2,
+    shortLength: 64,
+    longLength: 512,
+    recallSteps: 30,
+    pretrainSteps: 60,
+    extendSteps: 12,
+    instructSteps: 6,
+    evalDocuments: 4,
+    evalTrials: 1,
+    pairs: 24,
+    checkpointEvery: 20,
   },
   default: {},
   laptop: {
-    name: 'laptop', vocabularySize: 2048, hiddenSize: 128, intermediateSize: 384, numLayers: 3, numHeads: 4, numKvHeads: 2, shortLength: 1024,
-    longLength: 32_768, tokensPerBatch: 32_768, recallSteps: 300, pretrainSteps: 600, extendSteps: 40, instructSteps: 20, evalDocuments: 4,
-    evalTrials: 2, pairs: 60, checkpointEvery: 5,
+    name: 'laptop',
+    vocabularySize: 2048,
+    hiddenSize: 128,
+    intermediateSize: 384,
+    numLayers: 3,
+    numHeads: 4,
+    numKvHeads: 2,
+    shortLength: 1024,
+    longLength: 32_768,
+    tokensPerBatch: 32_768,
+    recallSteps: 300,
+    pretrainSteps: 600,
+    extendSteps: 40,
+    instructSteps: 20,
+    evalDocuments: 4,
+    evalTrials: 2,
+    pairs: 60,
+    checkpointEvery: 5,
   },
-} // biome-ignore format: one line a topic
+}
 
 const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 

@@ -1,16 +1,13 @@
 // Plain sentences, computed from the numbers: what shows at this size, and what does not.
 import type { Measures } from '../measure.ts'
-import { mean } from '../metrics.ts'
 import { compact } from './plots.ts'
-import { type Arm, armNames, type Results, type Tuning } from './results.ts'
-import { differs, interval, meanInterval } from './statistics.ts'
+import { type Arm, armNames, arms, type Results, type Tuning } from './results.ts'
+import { differs, interval, mean, meanInterval } from './statistics.ts'
 
 export interface Finding {
   readonly headline: string
   readonly text: string
 }
-
-const arms = Object.keys(armNames) as Arm[]
 
 export function findings(results: Results): Finding[] {
   const { seeds, settings } = results

@@ -12,7 +12,7 @@ const css = `
 @media (prefers-color-scheme:dark){:root{--bg:#14161a;--fg:#e6e8eb;--soft:#9aa3ae;--line:#2b3038;--card:#1c2027;--abf:#6aa9ff;--rope:#ff7b72;--pi:#f0a742;--short:#9aa3ae}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1120px;margin:0 auto;padding:32px 20px 64px}h1{font-size:1.9rem;line-height:1.2;margin:0 0 8px}h2{font-size:1.25rem;margin:44px 0 8px;padding-top:12px;border-top:1px solid var(--line)}
-p{max-width:75ch;margin:8px 0}.soft{color:var(--soft)}ul{max-width:75ch;padding-left:20px}li{margin:6px 0}
+p{max-width:75ch;margin:8px 0}.soft{color:var(--soft)}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:20px;margin:14px 0}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}figcaption{font-weight:600;margin-bottom:6px}figure svg{width:100%;height:auto;display:block;overflow:visible}
 .finding{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--abf);border-radius:10px;padding:10px 16px}.finding h3{font-size:1.02rem;margin:2px 0 4px}.finding p{margin:0 0 4px;font-size:.94rem;color:var(--soft)}

@@ -1,6 +1,7 @@
 // Plots as SVG text, by Observable Plot on a DOM without a browser. Colours are CSS variables, so that one SVG serves light and dark.
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
+import { armNames } from './results.ts'
 
 export interface Point {
   readonly series: string
@@ -23,80 +24,72 @@ export interface LinesOptions {
   readonly mark?: { readonly x: number; readonly label: string }
 }
 
-const styles: Record<string, string> = {
-  ABF: 'var(--abf)',
-  'plain RoPE': 'var(--rope)',
-  PI: 'var(--pi)',
-  'before extension': 'var(--short)',
-  pretraining: 'var(--short)',
+const styles: Readonly<Record<string, string>> = {
+  [armNames.abf]: 'var(--abf)',
+  [armNames.rope]: 'var(--rope)',
+  [armNames.pi]: 'var(--pi)',
   '7B': 'var(--short)',
   '70B': 'var(--abf)',
-  'whole sequence': 'var(--abf)',
-  'answers only': 'var(--pi)',
-  'before tuning': 'var(--short)',
 }
+const colourOf = (series: string) => styles[series] ?? 'var(--short)'
 
-const width = 520
-const height = 320
+/** A figure of `options`, with `legend` (HTML) above the plot. */
+function figure(title: string, options: Plot.PlotOptions, legend = ''): string {
+  const { document } = parseHTML('<html><body></body></html>')
+  const style = { fontSize: '12px', background: 'transparent' }
+  const svg = Plot.plot({ document, width: 520, marginLeft: 52, marginBottom: 40, style, ...options })
+  return `<figure><figcaption>${escapeHtml(title)}</figcaption>${legend}${svg.outerHTML}</figure>`
+}
 
 /** Lines with points, bands where intervals are given, and a legend in words and colour above. */
 export function lines(points: readonly Point[], { title, x, y, logX = false, yDomain, smooth = false, mark }: LinesOptions): string {
-  const { document } = parseHTML('<html><body></body></html>')
   const drawn = points.filter((point) => Number.isFinite(point.y))
   const names = [...new Set(drawn.map(({ series }) => series))]
-  const colour = (name: string) => styles[name] ?? 'currentColor'
   const banded = drawn.filter((point) => point.low !== undefined && point.high !== undefined)
-  const svg = Plot.plot({
-    document,
-    width,
-    height,
-    marginLeft: 52,
-    marginBottom: 40,
-    style: { fontSize: '12px', background: 'transparent' },
-    x: { label: x, type: logX ? 'log' : 'linear', grid: false, ...(logX ? { base: 2, tickFormat: compact } : { tickFormat: compact }) },
-    y: { label: y, grid: true, nice: true, ...(yDomain ? { domain: yDomain } : {}) },
-    color: { domain: names, range: names.map(colour) },
-    marks: [
-      ...(mark
-        ? [
-            Plot.ruleX([mark.x], { stroke: 'currentColor', strokeDasharray: '3 4', strokeOpacity: 0.6 }),
-            Plot.text([mark], { x: 'x', frameAnchor: 'top', text: 'label', dx: 4, textAnchor: 'start', fillOpacity: 0.7 }),
-          ]
-        : []),
-      ...(banded.length > 0 ? [Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: 'series', fillOpacity: 0.15 })] : []),
-      Plot.lineY(drawn, { x: 'x', y: 'y', stroke: 'series', strokeWidth: 2 }),
-      ...(smooth ? [] : [Plot.dot(drawn, { x: 'x', y: 'y', fill: 'series', r: 2.5 })]),
-    ],
-  } as Plot.PlotOptions)
-  const legend = names.map((name) => `<span><i style="background:${colour(name)}"></i>${escapeHtml(name)}</span>`).join('')
-  return figure(title, `<div class="legend">${legend}</div>${(svg as unknown as { outerHTML: string }).outerHTML}`)
+  const legend = names.map((name) => `<span><i style="background:${colourOf(name)}"></i>${escapeHtml(name)}</span>`).join('')
+  return figure(
+    title,
+    {
+      height: 320,
+      x: { label: x, grid: false, tickFormat: compact, ...(logX ? { type: 'log', base: 2 } : { type: 'linear' }) },
+      y: { label: y, grid: true, nice: true, ...(yDomain ? { domain: yDomain } : {}) },
+      color: { domain: names, range: names.map(colourOf) },
+      marks: [
+        ...(mark
+          ? [
+              Plot.ruleX([mark.x], { stroke: 'currentColor', strokeDasharray: '3 4', strokeOpacity: 0.6 }),
+              Plot.text([mark], { x: 'x', frameAnchor: 'top', text: 'label', dx: 4, textAnchor: 'start', fillOpacity: 0.7 }),
+            ]
+          : []),
+        ...(banded.length > 0 ? [Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: 'series', fillOpacity: 0.15 })] : []),
+        Plot.lineY(drawn, { x: 'x', y: 'y', stroke: 'series', strokeWidth: 2 }),
+        ...(smooth ? [] : [Plot.dot(drawn, { x: 'x', y: 'y', fill: 'series', r: 2.5 })]),
+      ],
+    },
+    `<div class="legend">${legend}</div>`,
+  )
 }
 
-/** A grid of shares in [0, 1], each cell with its number. */
-export function cells(
-  data: readonly { x: number; y: number; share: number }[],
-  { title, x, y }: { title: string; x: string; y: string },
-): string {
-  const { document } = parseHTML('<html><body></body></html>')
-  const svg = Plot.plot({
-    document,
-    width,
+export interface Cell {
+  readonly x: number
+  readonly y: number
+  /** In [0, 1]. */
+  readonly share: number
+}
+
+/** A grid of shares, each cell with its number in percent. */
+export function cells(data: readonly Cell[], { title, x, y }: { title: string; x: string; y: string }): string {
+  return figure(title, {
     height: 240,
     marginTop: 26,
-    marginLeft: 52,
-    marginBottom: 40,
-    style: { fontSize: '12px', background: 'transparent' },
     x: { label: x, tickFormat: compact, type: 'band' },
     y: { label: y, labelAnchor: 'top', labelArrow: 'none', type: 'band', tickFormat: (depth: number) => `${Math.round(100 * depth)} %` },
     marks: [
-      Plot.cell(data, { x: 'x', y: 'y', fill: 'var(--abf)', fillOpacity: (d: { share: number }) => 0.06 + 0.74 * d.share, inset: 1 }),
-      Plot.text(data, { x: 'x', y: 'y', text: (d: { share: number }) => `${Math.round(100 * d.share)}`, fill: 'currentColor' }),
+      Plot.cell(data, { x: 'x', y: 'y', fill: 'var(--abf)', fillOpacity: ({ share }: Cell) => 0.06 + 0.74 * share, inset: 1 }),
+      Plot.text(data, { x: 'x', y: 'y', text: ({ share }: Cell) => `${Math.round(100 * share)}`, fill: 'currentColor' }),
     ],
-  } as Plot.PlotOptions)
-  return figure(title, (svg as unknown as { outerHTML: string }).outerHTML)
+  })
 }
-
-const figure = (title: string, body: string) => `<figure><figcaption>${escapeHtml(title)}</figcaption>${body}</figure>`
 
 /** 1024 → 1,024; 32768 → 32k. */
 export const compact = (value: number): string =>

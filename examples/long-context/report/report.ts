@@ -2,17 +2,15 @@
 import { attentionDecay } from 'rope-abf'
 import type { Answers } from '../instruct.ts'
 import type { Measures } from '../measure.ts'
-import { mean } from '../metrics.ts'
 import { writeWhole } from '../run.ts'
 import { describeCounts } from '../texts.ts'
 import { type Finding, findings } from './findings.ts'
 import { page, type Section, table } from './page.ts'
 import { figure1, figure5b, table5Books, table9 } from './paper.ts'
 import { cells, compact, escapeHtml, lines, type Point } from './plots.ts'
-import { type Arm, armNames, type Results, type Tuning, tuningNames } from './results.ts'
-import { interval, meanInterval } from './statistics.ts'
+import { type Arm, armNames, arms, type Results, type Tuning, tuningNames } from './results.ts'
+import { interval, mean, meanInterval } from './statistics.ts'
 
-const arms = Object.keys(armNames) as Arm[]
 const measured = [...arms, 'short'] as const
 const label = (arm: Arm | 'short') => (arm === 'short' ? 'before extension' : armNames[arm])
 
@@ -179,7 +177,7 @@ function samples(results: Results): Section {
       ['Answers only', answers.answers.samples[i]?.prediction ?? ''],
     ]),
   )
-  const longest = (arm: Arm) => measures[arm].retrieval[measures[arm].retrieval.length - 1]!
+  const longest = (arm: Arm) => measures[arm].retrieval.at(-1)!
   const recalled = longest('abf')
     .perDocument.slice(0, 3)
     .map((sample, i) =>

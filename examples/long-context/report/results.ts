@@ -8,6 +8,7 @@ import type { Settings } from '../settings.ts'
 
 export const armNames = { abf: 'ABF', rope: 'plain RoPE', pi: 'PI' } as const
 export type Arm = keyof typeof armNames
+export const arms: readonly Arm[] = ['abf', 'rope', 'pi']
 export const tuningNames = { before: 'before tuning', answers: 'answers only', whole: 'whole sequence' } as const
 export type Tuning = keyof typeof tuningNames
 

@@ -3,6 +3,8 @@
 // two-sided 95 % quantiles of Student's t for 1 … 10 degrees of freedom (any table of it); beyond, the normal's 1.96 is near enough
 const quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
+export const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
+
 export interface Interval {
   readonly mean: number
   /** Half width of the 95 % interval over seeds; undefined for a single seed. */
@@ -11,10 +13,10 @@ export interface Interval {
 
 /** `mean ± t·s/√n` over the values, one per seed. */
 export function interval(values: readonly number[]): Interval {
-  const mean = values.reduce((sum, x) => sum + x, 0) / values.length
-  if (values.length < 2) return { mean, half: undefined }
-  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1)
-  return { mean, half: (quantiles[values.length - 2] ?? 1.96) * Math.sqrt(variance / values.length) }
+  const middle = mean(values)
+  if (values.length < 2) return { mean: middle, half: undefined }
+  const variance = values.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (values.length - 1)
+  return { mean: middle, half: (quantiles[values.length - 2] ?? 1.96) * Math.sqrt(variance / values.length) }
 }
 
 /** `3.412 ± 0.02`, or `3.412` for a single seed. */

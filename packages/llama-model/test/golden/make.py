@@ -1,6 +1,6 @@
 """Opens the folders that savePretrained wrote (save.ts) with transformers, and writes what it computes with them to transformers.json;
 and a folder as transformers itself saves it, transformers-5/.
-Run: npx tsx --conditions=@repo/source save.ts /tmp/llama-golden && python make.py /tmp/llama-golden && pnpm fix
+Run: npx tsx --conditions=@repo/source save.ts FOLDER && python make.py FOLDER && pnpm fix
 Library versions stand in the json. float32, CPU, eager attention."""
 import hashlib
 import json

@@ -1,5 +1,5 @@
 // Saves the models of cases.ts and what make.py needs to know of them:
-//   npx tsx --conditions=@repo/source packages/llama-model/test/golden/save.ts /tmp/llama-golden
+//   npx tsx --conditions=@repo/source packages/llama-model/test/golden/save.ts FOLDER
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
