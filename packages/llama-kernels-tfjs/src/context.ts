@@ -14,13 +14,11 @@ export interface KernelContext {
 
 export type Inputs = Readonly<Record<string, TensorInfo>>
 
-/** One kernel: from inputs and attributes to fresh outputs. `stock` runs the kernel it replaces. */
-export type Kernel = (
-  context: KernelContext,
-  inputs: Inputs,
-  attrs: NamedAttrMap,
-  stock: () => TensorInfo | TensorInfo[],
-) => TensorInfo | TensorInfo[]
+/** The kernel that ours replaces. */
+export type Stock = (inputs: Inputs, attrs: NamedAttrMap) => TensorInfo | TensorInfo[]
+
+/** One kernel: from inputs and attributes to fresh outputs. */
+export type Kernel = (context: KernelContext, inputs: Inputs, attrs: NamedAttrMap, stock: Stock) => TensorInfo | TensorInfo[]
 
 /**
  * Allocates float32 outputs of the given shapes and fills them. When an allocation or `fill` fails, everything made here is given

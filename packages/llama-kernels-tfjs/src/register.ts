@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type KernelModule, loadKernels, type WasmHeap, wasmHeap } from 'wasm-heap-tfjs'
-import type { Inputs, Kernel, KernelContext } from './context.ts'
+import type { Inputs, Kernel, KernelContext, Stock } from './context.ts'
 import { linearCrossEntropy, linearCrossEntropyGrad } from './kernels/cross-entropy.ts'
 import { adamWStep, swiGlu, swiGluGrad } from './kernels/elementwise.ts'
 import { gather } from './kernels/gather.ts'
@@ -126,15 +126,15 @@ function makeContext(heap: WasmHeap, kernels: KernelModule): { context: KernelCo
 function override(kernelName: string, kernel: Kernel, context: KernelContext, owner: object): () => void {
   const backendName = 'wasm'
   const former = tf.getKernel(kernelName, backendName)
-  const kernelFunc: tf.KernelFunc = (params) => {
-    if (params.backend !== owner) {
+  const stock: Stock = (inputs, attrs) => {
+    if (!former) throw new TypeError(`${kernelName}: these inputs are not supported on wasm.`)
+    return former.kernelFunc({ inputs: inputs as tf.NamedTensorInfoMap, attrs, backend: owner })
+  }
+  const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
+    if (backend !== owner) {
       throw new Error(`${kernelName}: the wasm backend was started anew; call registerTrainingKernels again.`)
     }
-    const stock = () => {
-      if (!former) throw new TypeError(`${kernelName}: these inputs are not supported on wasm.`)
-      return former.kernelFunc(params)
-    }
-    return kernel(context, params.inputs as Inputs, params.attrs ?? {}, stock)
+    return kernel(context, inputs as Inputs, attrs ?? {}, stock)
   }
   if (former) tf.unregisterKernel(kernelName, backendName)
   tf.registerKernel({ ...former, kernelName, backendName, kernelFunc })

@@ -5,7 +5,7 @@ export const gather: Kernel = ({ heap }, inputs, attrs, stock) => {
   const { x, indices } = inputs
   const { axis, batchDims = 0 } = attrs as unknown as { readonly axis: number; readonly batchDims?: number }
   const isNumber = x?.dtype === 'float32' || x?.dtype === 'int32'
-  if (!x || !isNumber || indices?.dtype !== 'int32' || axis !== 0 || batchDims !== 0 || x.shape.length === 0) return stock()
+  if (!x || !isNumber || indices?.dtype !== 'int32' || axis !== 0 || batchDims !== 0 || x.shape.length === 0) return stock(inputs, attrs)
   const rows = x.shape[0]!
   const inner = x.shape.slice(1)
   const columns = sizeOf(inner)

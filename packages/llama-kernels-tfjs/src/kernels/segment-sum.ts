@@ -6,7 +6,7 @@ const columnsPerTask = 64
 export const unsortedSegmentSum: Kernel = ({ heap, kernels }, inputs, attrs, stock) => {
   const x = inputs.x
   const numSegments = (attrs as unknown as { readonly numSegments: number }).numSegments
-  if (x?.dtype !== 'float32' && x?.dtype !== 'int32') return stock()
+  if (x?.dtype !== 'float32' && x?.dtype !== 'int32') return stock(inputs, attrs)
   const ids = input('UnsortedSegmentSum', inputs, 'segmentIds', 'int32')
   const rows = sizeOf(ids.shape)
   const inner = x.shape.slice(ids.shape.length)
