@@ -1,50 +1,98 @@
 /**
- * `pnpm bench [attention] [kernels] [step] [--write]`: runs the benchmarks named, or all, each in a process of its own.
- * With --write the output goes into bench/RESULTS.md as well, with date, commit and machine.
+ * `pnpm bench [attention] [matmul] [step] [decode] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
+ * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { type Case, measureCase, type Outcome } from './measure.ts'
+import { type PeerProcess, peerProcess } from './peer-process.ts'
+import { missing } from './peers.ts'
+import { median, type Peer, type Row } from './row.ts'
+import { rowsOf } from './rows.ts'
+import { caseTable } from './table.ts'
+import type { Work } from './work.ts'
+import { attention } from './works/attention.ts'
+import { decode } from './works/decode.ts'
+import { matmul } from './works/matmul.ts'
+import { step } from './works/step.ts'
+import { writeResults } from './write-results.ts'
 
-const all = ['attention', 'kernels', 'step']
-const words = process.argv.slice(2).filter((word) => word !== '--')
-const unknown = words.filter((word) => word !== '--write' && !all.includes(word))
-if (unknown.length > 0) throw new RangeError(`bench: '${unknown.join("', '")}' does not exist; choose from ${all.join(', ')}, --write.`)
-const named = words.filter((word) => word !== '--write')
+const works: readonly Work[] = [attention, matmul, step, decode]
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  args: process.argv.slice(2).filter((word) => word !== '--'),
+  options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, write: { type: 'boolean' }, only: { type: 'string' } },
+})
+const unknown = positionals.filter((word) => !works.some(({ name }) => name === word))
+if (unknown.length > 0)
+  throw new RangeError(`bench: '${unknown.join("', '")}' does not exist; choose from ${works.map(({ name }) => name).join(', ')}.`)
+if (options.write && (options.quick || options.only))
+  throw new RangeError('bench: --write needs a whole run; leave out --quick and --only.')
 
-for (const name of named.length > 0 ? named : all) {
-  const load = loadavg()[0]?.toFixed(1)
-  const output = await run(name)
-  if (words.includes('--write')) write(name, output, `load ${load} before it began`)
+for (const work of works) if (positionals.length === 0 || positionals.includes(work.name)) await run(work)
+
+async function run(work: Work): Promise<void> {
+  const load = loadavg()[0]!
+  const began = performance.now()
+  const limits = options.quick ? { ...work.limits, rounds: 2, turnMs: Math.min(60, work.limits.turnMs), spendMs: 1000 } : work.limits
+  const processes = new Map<Peer, PeerProcess>()
+  const processOf = (peer: Peer) => {
+    const process = processes.get(peer) ?? peerProcess(peer)
+    processes.set(peer, process)
+    return process
+  }
+  const absent = new Set<string>()
+  const present = (peer: Peer) => {
+    const part = missing(peer)
+    if (part) absent.add(part)
+    return part === undefined
+  }
+  const outcomes = new Map<string, readonly Outcome[]>()
+  const rows: Row[] = []
+  try {
+    for (const entry of work.cases(options.quick ?? false)) {
+      if (!entry.name.includes(options.only ?? '')) continue
+      const kase: Case = { ...entry, peers: entry.peers.filter(present) }
+      if (outcomes.size === 0 && absent.size > 0) console.error(`not installed: ${[...absent].join(', ')}; see bench/setup-peers`)
+      const measured = await measureCase(kase, processOf, limits, outcomes)
+      outcomes.set(kase.name, measured)
+      const own = rowsOf(kase, measured)
+      rows.push(...own)
+      print(own)
+    }
+  } finally {
+    for (const process of processes.values()) process.stop()
+  }
+  const machine = machineRows([...outcomes.values()].flat())
+  rows.push(...machine)
+  print(machine)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  if (!options.json) console.log(`${work.name}: ${seconds} s, load ${load.toFixed(1)} before\n`)
+  if (options.write) writeResults(work, works, { rows, seconds, load, absent: [...absent] })
 }
 
-function run(name: string): Promise<string> {
-  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL(`${name}.ts`, import.meta.url))], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+/** What the machine reached over all cases. */
+function machineRows(outcomes: readonly Outcome[]): Row[] {
+  const peers = [...new Set(outcomes.map(({ peer }) => peer))].filter(({ engine }) => engine === 'machine')
+  return peers.map(({ engine, peer, threads }) => {
+    const rates = outcomes.filter(({ peer: other }) => other.engine === engine && other.peer === peer && other.threads === threads)
+    const rate = median(rates.flatMap(({ parts }) => parts.rate ?? []))
+    const isCompute = peer.includes('fma')
+    const nothing = { milliseconds: null, fractionOfPeak: null, ratio: null, peakBytes: null }
+    return {
+      case: 'peak',
+      engine,
+      peer,
+      threads,
+      ...nothing,
+      gflops: isCompute ? rate : null,
+      ...(isCompute ? {} : { gigabytesPerSecond: rate }),
+    }
   })
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text
-    process.stdout.write(text)
-  })
-  return new Promise((resolve, reject) =>
-    child.on('close', (code) => (code === 0 ? resolve(output) : reject(new Error(`bench: ${name} ended with code ${code}`)))),
-  )
 }
 
-/** Replaces the section of `name`; the others stay. */
-function write(name: string, output: string, circumstances: string): void {
-  const file = new URL('RESULTS.md', import.meta.url)
-  const before = existsSync(file)
-    ? readFileSync(file, 'utf8')
-    : '# Results\n\nMade by `pnpm bench --write`. Ratios within one run count; absolute numbers are those of one machine at one moment.\n'
-  const [head = '', ...sections] = before.split(/^(?=## )/m)
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
-  const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, ${circumstances}`
-  const section = `## ${name}\n\n${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine}\n\n\`\`\`\n${output.trim()}\n\`\`\`\n`
-  const others = sections.filter((own) => !own.startsWith(`## ${name}\n`))
-  const ordered = [...others.map((own) => `${own.trim()}\n`), section].toSorted()
-  writeFileSync(file, `${head.trim()}\n\n${ordered.join('\n')}`)
+function print(rows: readonly Row[]): void {
+  if (options.json) for (const row of rows) console.log(JSON.stringify(row))
+  else for (const name of new Set(rows.map((row) => row.case))) console.log(`${caseTable(rows.filter((row) => row.case === name))}\n`)
 }

@@ -1,0 +1,86 @@
+import * as tf from '@tensorflow/tfjs'
+import { startTfjsNode } from '../../packages/flash-attn-tfjs/test/support/node.ts'
+import type { Engine, Prepared, Start } from '../serve-peer.ts'
+import { residentMemory, watchHeap } from './memory.ts'
+import { bestWritten, flash, naive } from './tfjs/attend.ts'
+import { prepareAttention } from './tfjs/attention.ts'
+import { prepareDecode } from './tfjs/decode.ts'
+import { prepareMatMul } from './tfjs/matmul.ts'
+import { prepareStep } from './tfjs/step.ts'
+
+/** `wasm ours`, `wasm plain`, `wasm stock`, `wasm best`, `wasm composed`, `node naive`, `node ours`, `webgpu naive`, `webgpu ours`. */
+export const start: Start = async (variant, threads) => {
+  const [engine, form = ''] = variant.split(' ')
+  const { memory, register } = await startBackend(engine!, form, threads)
+  let registered = false
+  const registerOnce = () => {
+    if (!registered) register()
+    registered = true
+  }
+  const ours = form === 'ours' || form === 'plain' || form === 'composed'
+  const attention = ours ? flash : form === 'best' ? bestWritten : naive
+  /** Kernels are registered with the first case, so that a case can measure it. */
+  const withKernels =
+    <Input>(prepare: (input: Input) => Prepared) =>
+    (input: Input) => {
+      registerOnce()
+      return prepare(input)
+    }
+  return {
+    memory,
+    works: {
+      attention: withKernels((input) => prepareAttention(attention, input)),
+      matmul: withKernels(prepareMatMul),
+      step: withKernels((input) => prepareStep(ours ? 'llama-model' : 'naive', input)),
+      decode: withKernels((input) => prepareDecode(ours ? 'flash' : 'naive', input)),
+      'first attention': (input) => firstCall(registerOnce, () => prepareAttention(attention, input)),
+      'first matmul': (input) => firstCall(registerOnce, () => prepareMatMul(input)),
+    },
+  }
+}
+
+/** The first call in a process: registering the kernels, which compiles them, and one run; `check` is its time. */
+function firstCall(register: () => void, prepare: () => Prepared): Prepared {
+  const prepared = prepare()
+  let first: number | undefined
+  return {
+    ...prepared,
+    async run() {
+      const began = performance.now()
+      register()
+      const registration = performance.now() - began
+      const parts = await prepared.run()
+      first ??= registration + (parts.forward ?? parts['']!)
+      return { '': first }
+    },
+  }
+}
+
+async function startBackend(engine: string, form: string, threads: number): Promise<Pick<Engine, 'memory'> & { register: () => void }> {
+  const ours = form === 'ours' || form === 'plain'
+  if (engine === 'node') {
+    if (!(await startTfjsNode())) throw new Error('tfjs-node is not installed; run bench/setup-peers tfjs-node')
+    const { registerFlashAttention } = await import('flash-attn-tfjs/node')
+    return { memory: residentMemory, register: () => ours && registerFlashAttention({ threads }) }
+  }
+  if (engine === 'webgpu') {
+    const { startDawn } = await import('../../test/support/dawn.ts')
+    await startDawn('webgpu', ['subgroups'])
+    const { registerFlashAttention } = await import('flash-attn-tfjs/webgpu')
+    return { memory: residentMemory, register: () => ours && registerFlashAttention() }
+  }
+  const wasm = await import('@tensorflow/tfjs-backend-wasm')
+  const { shareWasmHeap } = await import('wasm-heap-tfjs')
+  const { registerFlashAttention } = await import('flash-attn-tfjs/wasm')
+  const { registerTrainingKernels } = await import('llama-kernels-tfjs')
+  await shareWasmHeap(wasm)
+  await tf.setBackend('wasm')
+  const memory = watchHeap(Reflect.get(tf.backend(), 'wasm'))
+  const register = () => {
+    const options = { threads, simd: form === 'plain' ? ('simd' as const) : ('auto' as const) }
+    // stock tfjs-wasm cannot train an embedding: it gets the one kernel it lacks
+    registerTrainingKernels(ours ? options : { only: ['UnsortedSegmentSum'], threads: 1 })
+    if (ours) registerFlashAttention(options)
+  }
+  return { memory, register }
+}
