@@ -60,14 +60,16 @@ async function startBackend(engine: string, form: string, threads: number): Prom
   const ours = form === 'ours' || form === 'plain'
   if (engine === 'node') {
     if (!(await startTfjsNode())) throw new Error('tfjs-node is not installed; run bench/setup-peers tfjs-node')
+    if (!ours) return { memory: residentMemory, register: () => {} }
     const { registerFlashAttention } = await import('flash-attn-tfjs/node')
-    return { memory: residentMemory, register: () => ours && registerFlashAttention({ threads }) }
+    return { memory: residentMemory, register: () => registerFlashAttention({ threads }) }
   }
   if (engine === 'webgpu') {
     const { startDawn } = await import('../../test/support/dawn.ts')
     await startDawn('webgpu', ['subgroups'])
+    if (!ours) return { memory: residentMemory, register: () => {} }
     const { registerFlashAttention } = await import('flash-attn-tfjs/webgpu')
-    return { memory: residentMemory, register: () => ours && registerFlashAttention() }
+    return { memory: residentMemory, register: () => registerFlashAttention() }
   }
   const wasm = await import('@tensorflow/tfjs-backend-wasm')
   const { shareWasmHeap } = await import('wasm-heap-tfjs')
