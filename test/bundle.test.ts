@@ -21,7 +21,7 @@ async function kilobytes(specifier: string): Promise<number> {
     minify: true,
     write: false,
     format: 'esm',
-    platform: 'browser', // an import of a Node module fails the build
+    platform: specifier.endsWith('/node') ? 'node' : 'browser', // where an import of a Node module fails the build
     conditions: ['@repo/source'],
     external: ['@tensorflow/*'],
     logLevel: 'silent',

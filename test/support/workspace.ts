@@ -12,8 +12,7 @@ export interface Manifest {
   readonly peerDependencies?: Record<string, string>
 }
 
-/** The packages, by folder name, which is also their name. */
-export const packages = readdirSync(join(root, 'packages')).map((name) => {
+const all = readdirSync(join(root, 'packages')).map((name) => {
   const manifest: Manifest = JSON.parse(read('packages', name, 'package.json'))
   const entries = Object.entries(manifest.exports).flatMap(([entry, target]) =>
     typeof target === 'string'
@@ -22,6 +21,9 @@ export const packages = readdirSync(join(root, 'packages')).map((name) => {
   )
   return { name, manifest, entries }
 })
+
+/** The packages, by folder name, which is also their name. Those with a binary and nothing else are not among them. */
+export const packages = all.filter(({ entries }) => entries.length > 0)
 
 /** Cells of the first Markdown table of `file` whose header starts with `header`, one array a row. */
 export function table(file: string, header: string): string[][] {

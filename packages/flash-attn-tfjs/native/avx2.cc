@@ -1,0 +1,3 @@
+#define KERNELS avx2Kernels
+#define KERNELS_NAME "avx2"
+#include "kernels.inc"

@@ -1,0 +1,3 @@
+#define KERNELS simd128Kernels
+#define KERNELS_NAME "simd128"
+#include "kernels.inc"
