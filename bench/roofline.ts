@@ -59,7 +59,7 @@ export function roofline(runs: readonly Recorded[]): string {
         ),
         Plot.text([[domain[1], peak]], { text: [`${label}, ${peak.toFixed(0)}`], textAnchor: 'end', dy: -8, dx: -4 }),
       ]),
-      Plot.text([[2 / bandwidth, 2]], { text: [`copy, ${bandwidth.toFixed(0)} GB/s`], textAnchor: 'start', dx: 14, clip: true }),
+      Plot.text([[0.4, 0.4 * bandwidth]], { text: [`copy, ${bandwidth.toFixed(0)} GB/s`], textAnchor: 'start', dx: 8, dy: 8 }),
       Plot.dot(points, {
         x: 'intensity',
         y: 'gflops',

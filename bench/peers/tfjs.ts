@@ -41,7 +41,7 @@ export const start: Start = async (variant, threads) => {
   }
 }
 
-/** The first call in a process: registering the kernels, which compiles them, and one run; `check` is its time. */
+/** The first call in a process: registering the kernels, which compiles them, and one run. Every later run says the same. */
 function firstCall(register: () => void, prepare: () => Prepared): Prepared {
   const prepared = prepare()
   let first: number | undefined

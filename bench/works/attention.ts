@@ -122,7 +122,7 @@ export const attention: Work = {
   name: 'attention',
   about: `Causal attention, B 1, H ${H}, float32. GFLOP/s count the visible half: \`2·H·T²·D\` forward, 2.5 times as many backward. Naive forms stop at T 4,096, jax-js at 2,048, onnxruntime has no backward pass. Memory of a forward and backward pass: of the wasm heap, inputs included, for wasm; of the whole process for all others.`,
   cases,
-  limits: { rounds: 5, turnMs: 300, spendMs: 6_000, capMs: 60_000 },
+  limits: { rounds: 5, turnMs: 300, spendMs: 5_000, capMs: 75_000 },
   goals,
   tables: [
     ...[64, 128].flatMap((D) =>
