@@ -1,3 +1,4 @@
 export { attention } from './attention.ts'
 export { flashAttention } from './flash-attention.ts'
-export type { AttentionOptions, SegmentIds } from './options.ts'
+export { mergeAttention } from './merge-attention.ts'
+export type { AttentionOptions, AttentionPart, SegmentIds } from './options.ts'

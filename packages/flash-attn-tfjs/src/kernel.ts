@@ -1,65 +1,115 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { composedBackward } from './composed/backward.ts'
+import { composedBackward, type Saved } from './composed/backward.ts'
 import { composedForward } from './composed/forward.ts'
+import { composedSecond, type SavedTwice } from './composed/second.ts'
 import { type KernelInputs, type Problem, problemOf } from './options.ts'
 
-/** Kernel names a backend may register; `flash-attn-tfjs/wasm` does so for 'wasm'. Inputs query, key, value, and with segments both ids. */
+/** Kernel names a backend may register, as `flash-attn-tfjs/wasm` does. Inputs query, key, value, and with segments both ids; outputs out, logSumExp. */
 export const FORWARD = 'FlashAttention'
-/** Inputs of the forward kernel and out, logSumExp, dOut; outputs dQuery, dKey, dValue. */
+/** Inputs of the forward kernel and out, logSumExp, dOut, and dLogSumExp where it is not 0; outputs dQuery, dKey, dValue. */
 export const BACKWARD = 'FlashAttentionGrad'
+/** Head dims that such kernels take; above, attention is composed. */
+const MAX_HEAD_DIM = 256
 
-// What flashAttention runs: a kernel, so that tfjs saves both outputs for the gradient (a customGrad may save only what it
-// returns), which calls the backend's own kernel or composes tfjs ops. tfjs names the inputs to save per kernel, hence two.
-const OPS = {
-  FlashAttentionOp: ['query', 'key', 'value'],
-  FlashAttentionSegmentsOp: ['query', 'key', 'value', 'querySegmentIds', 'keySegmentIds'],
+// What flashAttention runs are kernels of its own, which call the backend's or compose tfjs ops: only a kernel may save outputs for
+// its gradient that the caller never sees, and what happens inside leaves nothing on the tape.
+type Attrs = Pick<Problem, 'causal' | 'scale' | 'window' | 'softcap'> & {
+  /** Whether anybody uses logSumExp, and so its gradient. */
+  readonly withLogSumExp: boolean
 }
 
-/** Runs the forward pass on the current backend; differentiable. Returns out `[B, T, H, D]` and log-sum-exp `[B, H, T]`. */
-export function runFlashAttention(problem: Problem, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor): [out: tf.Tensor, lse: tf.Tensor] {
-  registerOps(tf.getBackend())
-  const { segments } = problem
-  if (segments === null) return run('FlashAttentionOp', { query, key, value }, problem) as [tf.Tensor, tf.Tensor]
-  const inputs = { query, key, value, querySegmentIds: segments.query, keySegmentIds: segments.key }
-  return run('FlashAttentionSegmentsOp', inputs, problem) as [tf.Tensor, tf.Tensor]
+/** A kernel of our own; with segments it has a second name, because tfjs saves a fixed list of inputs for each. */
+interface Op {
+  readonly name: string
+  readonly run: (inputs: Record<string, tf.Tensor>, attrs: Attrs) => tf.Tensor[]
+  /** Outputs that the gradient gets as well as the inputs. */
+  readonly saves: readonly string[]
+  readonly gradients: (dys: tf.Tensor[], saved: Record<string, tf.Tensor>, attrs: Attrs) => Record<string, tf.Tensor>
 }
 
-function registerOps(backendName: string): void {
-  for (const [kernelName, inputsToSave] of Object.entries(OPS)) {
-    if (tf.getKernel(kernelName, backendName) !== undefined) continue
-    tf.registerKernel({ kernelName, backendName, kernelFunc: forward })
-    if (tf.getGradient(kernelName) !== undefined) continue
-    tf.registerGradient({ kernelName, inputsToSave, outputsToSave: [true, true], gradFunc: gradients })
+const ATTENTION: Op = {
+  name: 'FlashAttentionOp',
+  run(inputs, attrs) {
+    const tensors = inputs as unknown as KernelInputs
+    if (hasKernel(FORWARD, tensors)) return runKernel(FORWARD, inputs, attrs)
+    return composedForward(problemOf(tensors, attrs), tensors.query, tensors.key, tensors.value)
+  },
+  saves: ['out', 'logSumExp'],
+  gradients([dOut, dLogSumExp], saved, attrs) {
+    const [query, key, value] = runOp(GRADIENT, { ...saved, dOut: dOut!, dLogSumExp: dLogSumExp! }, attrs)
+    return { query: query!, key: key!, value: value! }
+  },
+}
+
+const GRADIENT: Op = {
+  name: 'FlashAttentionGradOp',
+  run(inputs, attrs) {
+    const tensors = inputs as unknown as KernelInputs & Saved
+    if (!hasKernel(BACKWARD, tensors)) return composedBackward(problemOf(tensors, attrs), tensors)
+    const { dLogSumExp, ...others } = inputs
+    return runKernel(BACKWARD, attrs.withLogSumExp ? inputs : others, attrs)
+  },
+  saves: [],
+  // tfjs records a saved output before the kernel that made it, so that no gradient can flow through it: out and logSumExp are
+  // constants to the tape, and what they add is part of the gradients of query, key and value
+  gradients([ddQuery, ddKey, ddValue], saved, attrs) {
+    const inputs = { ...saved, ddQuery: ddQuery!, ddKey: ddKey!, ddValue: ddValue! }
+    const [query, key, value, dOut, dLogSumExp] = runOp(SECOND, inputs, attrs)
+    return { query: query!, key: key!, value: value!, dOut: dOut!, dLogSumExp: dLogSumExp! }
+  },
+}
+
+const SECOND: Op = {
+  name: 'FlashAttentionSecondOp',
+  run(inputs, attrs) {
+    const tensors = inputs as unknown as KernelInputs & SavedTwice
+    return composedSecond(problemOf(tensors, attrs), tensors)
+  },
+  saves: [],
+  gradients() {
+    throw new Error('flashAttention: third derivatives are not available; take at most two gradients through it.')
+  },
+}
+
+/** Runs the forward pass on the current backend. Returns out `[B, T, H, D]` and log-sum-exp `[B, H, T]`, +∞ in rows that see no key. */
+export function runFlashAttention(
+  { causal, scale, window, softcap, segments }: Problem,
+  query: tf.Tensor,
+  key: tf.Tensor,
+  value: tf.Tensor,
+  withLogSumExp: boolean,
+): [out: tf.Tensor4D, logSumExp: tf.Tensor3D] {
+  const ids = segments ? { querySegmentIds: segments.query, keySegmentIds: segments.key } : {}
+  return runOp(ATTENTION, { query, key, value, ...ids }, { causal, scale, window, softcap, withLogSumExp }) as [tf.Tensor4D, tf.Tensor3D]
+}
+
+/** Runs an op, registered for the backend at first use. */
+function runOp(op: Op, inputs: Record<string, tf.Tensor>, attrs: Attrs): tf.Tensor[] {
+  const kernelName = 'querySegmentIds' in inputs ? `${op.name}Segments` : op.name
+  const backendName = tf.getBackend()
+  if (!tf.getKernel(kernelName, backendName)) {
+    const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => op.run(inputs as Record<string, tf.Tensor>, attrs as unknown as Attrs)
+    tf.registerKernel({ kernelName, backendName, kernelFunc })
   }
+  if (!tf.getGradient(kernelName)) {
+    const inputsToSave = Object.keys(inputs)
+    const savedNames = [...inputsToSave, ...op.saves]
+    tf.registerGradient({
+      ...{ kernelName, inputsToSave, outputsToSave: op.saves.map(() => true) },
+      gradFunc(dys, tensors, attrs) {
+        const saved = Object.fromEntries(savedNames.map((name, i) => [name, tensors[i]!]))
+        const gradients = op.gradients(dys as tf.Tensor[], saved, attrs as unknown as Attrs)
+        return Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, () => gradient]))
+      },
+    })
+  }
+  return runKernel(kernelName, inputs, attrs)
 }
 
-const forward: tf.KernelFunc = ({ inputs, attrs }) => {
-  const tensors = inputs as unknown as KernelInputs
-  const problem = problemOf(tensors, attrs)
-  if (hasKernel(FORWARD)) return run(FORWARD, { ...tensors }, problem)
-  return composedForward(problem, tensors.query, tensors.key, tensors.value)
+function hasKernel(name: string, { query }: KernelInputs): boolean {
+  return query.shape[3]! <= MAX_HEAD_DIM && tf.getKernel(name, tf.getBackend()) !== undefined
 }
 
-const gradients: tf.GradFunc = (dys, saved, attrs) => {
-  const dOut = (dys as tf.Tensor[])[0] as tf.Tensor
-  const inputs = savedByName(saved)
-  const problem = problemOf(inputs, attrs)
-  const [query, key, value] = hasKernel(BACKWARD) ? run(BACKWARD, { ...inputs, dOut }, problem) : composedBackward(problem, inputs, dOut)
-  return { query: () => query as tf.Tensor, key: () => key as tf.Tensor, value: () => value as tf.Tensor }
-}
-
-/** tfjs hands back the inputs to save, then the outputs. */
-function savedByName(saved: tf.Tensor[]): KernelInputs & Record<'out' | 'logSumExp', tf.Tensor> {
-  const [query, key, value] = saved as [tf.Tensor, tf.Tensor, tf.Tensor]
-  const [out, logSumExp] = saved.slice(-2) as [tf.Tensor, tf.Tensor]
-  const ids = saved.length === 7 ? { querySegmentIds: saved[3] as tf.Tensor, keySegmentIds: saved[4] as tf.Tensor } : {}
-  return { query, key, value, ...ids, out, logSumExp }
-}
-
-function hasKernel(name: string): boolean {
-  return tf.getKernel(name, tf.getBackend()) !== undefined
-}
-
-function run(name: string, inputs: Record<string, tf.Tensor>, { causal, scale, window, softcap }: Problem): tf.Tensor[] {
-  return tf.engine().runKernel(name, inputs, { causal, scale, window, softcap }) as unknown as tf.Tensor[]
+function runKernel(name: string, inputs: Record<string, tf.Tensor>, attrs: Attrs): tf.Tensor[] {
+  return tf.engine().runKernel(name, inputs, { ...attrs }) as tf.Tensor[]
 }

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core'
+import { checkOptions, checkSegments, checkTensors } from './checks.ts'
 
 /** Which keys a query sees, and how scores are scaled. */
 export interface AttentionOptions {
@@ -23,6 +24,12 @@ export interface SegmentIds {
   readonly key: tf.Tensor
 }
 
+/**
+ * What attention to some keys gave: `out` `[B, T, H, D]` and `logSumExp` `[B, H, T]`, the natural log of the sum of `exp(score)`
+ * over the keys a row sees; −∞ (the log of an empty sum) for rows that see none. `mergeAttention` joins several of them.
+ */
+export type AttentionPart = [out: tf.Tensor4D, logSumExp: tf.Tensor3D]
+
 /** A checked attention problem. Letters: B batch, T query time, S key time, H heads, K key/value heads, G = H/K, D head dim. */
 export interface Problem {
   readonly B: number
@@ -41,46 +48,6 @@ export interface Problem {
   readonly segments: SegmentIds | null
 }
 
-/** Checks shapes, dtypes and options; throws a TypeError or RangeError that names the value, the rule and the remedy. */
-export function checkProblem(name: string, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, options: AttentionOptions): Problem {
-  checkTensors(name, { query, key, value })
-  const [B, T, H, D] = query.shape as [number, number, number, number]
-  const [keyBatch, S, K, keyDim] = key.shape as [number, number, number, number]
-  if (String(key.shape) !== String(value.shape)) {
-    throw new RangeError(`${name}: key is [${key.shape}] and value is [${value.shape}]; both must have the same shape [B, S, K, D].`)
-  }
-  if (keyBatch !== B || keyDim !== D) {
-    throw new RangeError(
-      `${name}: query is [${query.shape}] and key is [${key.shape}]; batch (first) and head dim (last) must agree. Layout is [batch, time, heads, headDim].`,
-    )
-  }
-  if (H % K !== 0) {
-    throw new RangeError(
-      `${name}: query has ${H} heads and key has ${K}; the first must be a multiple of the second. For multi-head attention pass key and value with ${H} heads.`,
-    )
-  }
-  const { causal, scale = 1 / Math.sqrt(D), segmentIds, window, softcap } = options ?? {}
-  if (typeof causal !== 'boolean') {
-    throw new TypeError(`${name}: causal is ${String(causal)}; pass { causal: true } for a language model or { causal: false }.`)
-  }
-  checkPositive(name, 'scale', scale)
-  if (softcap !== undefined) checkPositive(name, 'softcap', softcap)
-  if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
-    throw new RangeError(`${name}: window is ${window}; it counts visible positions, so pass a whole number ≥ 1, or leave it out.`)
-  }
-  const segments = checkSegments(name, segmentIds, B, T, S)
-  return { B, T, S, H, K, G: H / K, D, causal, scale, window: window ?? 0, softcap: softcap ?? 0, segments }
-}
-
-/** The problem a kernel was called with, from its (already checked) inputs and attributes. */
-export function problemOf(inputs: KernelInputs, attrs: object | undefined): Problem {
-  const [B, T, H, D] = inputs.query.shape as [number, number, number, number]
-  const [, S, K] = inputs.key.shape as [number, number, number]
-  const { querySegmentIds, keySegmentIds } = inputs
-  const segments = querySegmentIds && keySegmentIds ? { query: querySegmentIds, key: keySegmentIds } : null
-  return { B, T, S, H, K, G: H / K, D, ...(attrs as Pick<Problem, 'causal' | 'scale' | 'window' | 'softcap'>), segments }
-}
-
 /** Inputs of the forward kernel, by name. */
 export interface KernelInputs {
   readonly query: tf.Tensor
@@ -90,42 +57,24 @@ export interface KernelInputs {
   readonly keySegmentIds?: tf.Tensor
 }
 
-function checkTensors(name: string, tensors: Record<string, tf.Tensor>): void {
-  for (const [role, tensor] of Object.entries(tensors)) {
-    if (tensor?.shape === undefined || tensor.rank !== 4) {
-      throw new TypeError(
-        `${name}: ${role} ${tensor?.shape ? `has shape [${tensor.shape}]` : `is ${String(tensor)}`}; pass a tensor [batch, time, heads, headDim].`,
-      )
-    }
-    if (tensor.dtype !== 'float32') {
-      throw new TypeError(`${name}: ${role} is ${tensor.dtype}; attention needs float32. Convert with tf.cast(${role}, 'float32').`)
-    }
-    if (tensor.size === 0) throw new RangeError(`${name}: ${role} is empty, shape [${tensor.shape}]; every dimension must be at least 1.`)
-  }
+/** Checks tensors and options; throws a TypeError or RangeError that names the value, the rule and the remedy. */
+export function checkProblem(name: string, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, options: AttentionOptions): Problem {
+  checkTensors(name, query, key, value)
+  checkOptions(name, options)
+  const { B, T, S, D, ...heads } = sizesOf(query, key)
+  const { causal, scale = 1 / Math.sqrt(D), segmentIds, window = 0, softcap = 0 } = options
+  const reaching = window < Math.max(T, S) ? window : 0 // a window over everything is none
+  return { B, T, S, D, ...heads, causal, scale, window: reaching, softcap, segments: checkSegments(name, segmentIds, B, T, S) }
 }
 
-function checkPositive(name: string, option: string, value: number): void {
-  if (!(Number.isFinite(value) && value > 0)) {
-    throw new RangeError(`${name}: ${option} is ${value}; it must be a positive finite number. Leave it out for the default.`)
-  }
+/** The problem a kernel was called with, from its (already checked) inputs and attributes. */
+export function problemOf({ query, key, querySegmentIds, keySegmentIds }: KernelInputs, attrs: object | undefined): Problem {
+  const segments = querySegmentIds && keySegmentIds ? { query: querySegmentIds, key: keySegmentIds } : null
+  return { ...sizesOf(query, key), ...(attrs as Pick<Problem, 'causal' | 'scale' | 'window' | 'softcap'>), segments }
 }
 
-function checkSegments(name: string, ids: AttentionOptions['segmentIds'], B: number, T: number, S: number): SegmentIds | null {
-  if (ids === undefined) return null
-  if (!('query' in ids) && T !== S) {
-    throw new RangeError(
-      `${name}: segmentIds is one tensor, but there are ${T} queries and ${S} keys; pass { query: [${B}, ${T}], key: [${B}, ${S}] }.`,
-    )
-  }
-  const segments = 'query' in ids ? ids : { query: ids, key: ids }
-  for (const [side, length] of [['query', T] as const, ['key', S] as const]) {
-    const { shape, dtype } = segments[side]
-    if (dtype !== 'int32') {
-      throw new TypeError(`${name}: segmentIds (${side}) is ${dtype}; ids are int32. Make them with tf.tensor2d(ids, [B, T], 'int32').`)
-    }
-    if (shape.length !== 2 || shape[0] !== B || shape[1] !== length) {
-      throw new RangeError(`${name}: segmentIds (${side}) has shape [${shape}]; it needs one id for each position, [${B}, ${length}].`)
-    }
-  }
-  return segments
+function sizesOf(query: tf.Tensor, key: tf.Tensor): Pick<Problem, 'B' | 'T' | 'S' | 'H' | 'K' | 'G' | 'D'> {
+  const [B, T, H, D] = query.shape as [number, number, number, number]
+  const [, S, K] = key.shape as [number, number, number]
+  return { B, T, S, H, K, G: H / K, D }
 }

@@ -1,43 +1,45 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type Tile, tileVisibility } from '../mask.ts'
+import type { Tile } from '../mask.ts'
 import type { Problem } from '../options.ts'
-import { blocks, joinRows, takeQueryRows, takeRows } from './layout.ts'
+import { type Block, joinRows, takeQueryRows, takeRowNumbers, takeRows, tileOf } from './layout.ts'
 import { tileScores } from './scores.ts'
+import { type Tiles, visibleTiles } from './visible-tiles.ts'
 
-/** What the forward pass kept. */
+/** What the forward pass kept, and the gradients of its outputs. */
 export interface Saved {
   readonly query: tf.Tensor
   readonly key: tf.Tensor
   readonly value: tf.Tensor
   readonly out: tf.Tensor
-  /** `[B, H, T]` */
-  readonly logSumExp: tf.Tensor
+  readonly logSumExp: tf.Tensor // [B, H, T]
+  readonly dOut: tf.Tensor
+  readonly dLogSumExp: tf.Tensor // [B, H, T]
 }
 
 /** A block of queries with everything the gradient needs of it, heads of a group stacked. */
 interface QueryBlock {
-  readonly start: number
-  readonly size: number
+  readonly block: Block
   readonly q: tf.Tensor // [B, K, G·size, D]
   readonly dOut: tf.Tensor
   readonly lse: tf.Tensor // [B, K, G·size, 1]
-  readonly delta: tf.Tensor // [B, K, G·size, 1]: Σ_d dOut · out
+  readonly delta: tf.Tensor // [B, K, G·size, 1]: Σ_d dOut · out − dLogSumExp
   dQuery: tf.Tensor
 }
 
 /**
  * Gradients by recomputing each tile's weights from the log-sum-exp: `P = exp(S − lse)`, `dV = Pᵀ dO`, `dP = dO Vᵀ`,
- * `dS = P ∘ (dP − δ)` with `δ = Σ_d dO ∘ O`, `dQ = scale · dS K`, `dK = scale · dSᵀ Q` (Dao et al. 2022, algorithm 4).
+ * `dS = P ∘ (dP − δ)` with `δ = Σ_d dO ∘ O − dLogSumExp`, `dQ = scale · dS K`, `dK = scale · dSᵀ Q` (Dao et al. 2022, algorithm 4).
  * Returns dQuery, dKey, dValue in the shapes of query, key, value.
  */
-export function composedBackward(problem: Problem, saved: Saved, dOut: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor] {
-  const { B, T, S, H, K, D } = problem
+export function composedBackward(problem: Problem, saved: Saved): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const { B, H, K, D } = problem
   return tf.tidy(() => {
-    const queries = blocks(T).map(({ start, size }) => queryBlock(problem, saved, dOut, start, size))
+    const tiles = visibleTiles(problem)
+    const queries = tiles.queries.map((block) => queryBlock(problem, saved, block))
     const dKeys: tf.Tensor[] = []
     const dValues: tf.Tensor[] = []
-    for (const { start, size } of blocks(S)) {
-      const [dKey, dValue] = keyBlockGradients(problem, saved, queries, start, size)
+    for (const block of tiles.keys) {
+      const [dKey, dValue] = keyBlockGradients(problem, tiles, saved, queries, block)
       dKeys.push(dKey)
       dValues.push(dValue)
     }
@@ -46,35 +48,33 @@ export function composedBackward(problem: Problem, saved: Saved, dOut: tf.Tensor
   })
 }
 
-function queryBlock(problem: Problem, { query, out, logSumExp }: Saved, dOut: tf.Tensor, start: number, size: number): QueryBlock {
-  const { B, H, K, G } = problem
+function queryBlock(problem: Problem, { query, out, logSumExp, dOut, dLogSumExp }: Saved, block: Block): QueryBlock {
   return tf.tidy(() => {
-    const q = takeQueryRows(problem, query, start, size)
-    const d = takeQueryRows(problem, dOut, start, size)
-    const lse = tf.reshape(tf.slice(logSumExp, [0, 0, start], [B, H, size]), [B, K, G * size, 1])
-    const delta = tf.sum(tf.mul(d, takeQueryRows(problem, out, start, size)), -1, true)
-    return { start, size, q, dOut: d, lse, delta, dQuery: tf.zerosLike(q) }
+    const q = takeQueryRows(problem, query, block)
+    const d = takeQueryRows(problem, dOut, block)
+    const ofOut = tf.sum(tf.mul(d, takeQueryRows(problem, out, block)), -1, true)
+    const delta = tf.sub(ofOut, takeRowNumbers(problem, dLogSumExp, block))
+    return { block, q, dOut: d, lse: takeRowNumbers(problem, logSumExp, block), delta, dQuery: tf.zerosLike(q) }
   })
 }
 
 function keyBlockGradients(
   problem: Problem,
+  { visible }: Tiles,
   { key, value }: Saved,
   queries: QueryBlock[],
-  k0: number,
-  numK: number,
+  keyBlock: Block,
 ): [dKey: tf.Tensor, dValue: tf.Tensor] {
-  const k = takeRows(key, k0, numK)
-  const v = takeRows(value, k0, numK)
+  const k = takeRows(key, keyBlock)
+  const v = takeRows(value, keyBlock)
   let dKey: tf.Tensor = tf.zerosLike(k)
   let dValue: tf.Tensor = tf.zerosLike(v)
-  for (const block of queries) {
-    const tile: Tile = { q0: block.start, numQ: block.size, k0, numK }
-    if (tileVisibility(problem, tile) === 'none') continue
-    const old = [dKey, dValue, block.dQuery]
-    ;[dKey, dValue, block.dQuery] = tf.tidy(() => {
-      const [dq, dk, dv] = tileGradients(problem, block, k, v, tile)
-      return [tf.add(dKey, dk), tf.add(dValue, dv), tf.add(block.dQuery, dq)]
+  for (const rows of queries) {
+    if (!visible(rows.block, keyBlock)) continue
+    const old = [dKey, dValue, rows.dQuery]
+    ;[dKey, dValue, rows.dQuery] = tf.tidy(() => {
+      const [dq, dk, dv] = tileGradients(problem, rows, k, v, tileOf(rows.block, keyBlock))
+      return [tf.add(dKey, dk), tf.add(dValue, dv), tf.add(rows.dQuery, dq)]
     })
     tf.dispose(old)
   }

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { FLOOR, type Tile, tileVisibility } from '../mask.ts'
+import { FLOOR, type Tile } from '../mask.ts'
 import type { Problem } from '../options.ts'
-import { blocks, joinRows, takeQueryRows, takeRows } from './layout.ts'
+import { type Block, joinRowNumbers, joinRows, takeQueryRows, takeRows, tileOf } from './layout.ts'
 import { tileScores } from './scores.ts'
+import { type Tiles, visibleTiles } from './visible-tiles.ts'
 
 /** What a block of queries has gathered from the keys seen so far: unnormalised output, running maximum and sum of weights. */
 type Running = {
@@ -16,46 +17,40 @@ type Running = {
  * (+∞ for rows that see no key). No tensor larger than a tile or the output is made.
  */
 export function composedForward(problem: Problem, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor): [out: tf.Tensor, lse: tf.Tensor] {
-  const { B, T, H, D } = problem
+  const tiles = visibleTiles(problem)
   const outs: tf.Tensor[] = []
-  const lses: tf.Tensor[] = []
-  for (const { start, size } of blocks(T)) {
-    const [out, lse] = tf.tidy(() => forwardBlock(problem, query, key, value, start, size))
+  const logs: tf.Tensor[] = []
+  for (const block of tiles.queries) {
+    const [out, log] = tf.tidy(() => forwardBlock(problem, tiles, query, key, value, block))
     outs.push(out)
-    lses.push(lse)
+    logs.push(log)
   }
-  const lse = lses.length === 1 ? (lses[0] as tf.Tensor) : tf.concat(lses, 2)
-  if (lses.length > 1) tf.dispose(lses)
-  return [joinRows(B, H, D, outs), lse]
+  return [joinRows(problem.B, problem.H, problem.D, outs), joinRowNumbers(problem, logs)]
 }
 
 function forwardBlock(
   problem: Problem,
+  { keys, visible }: Tiles,
   query: tf.Tensor,
   key: tf.Tensor,
   value: tf.Tensor,
-  q0: number,
-  numQ: number,
+  block: Block,
 ): [out: tf.Tensor, lse: tf.Tensor] {
-  const { B, S, H, K, G, D } = problem
-  const q = takeQueryRows(problem, query, q0, numQ)
-  let running: Running = {
-    acc: tf.zeros([B, K, G * numQ, D]),
-    max: tf.fill([B, K, G * numQ, 1], FLOOR),
-    sum: tf.zeros([B, K, G * numQ, 1]),
-  }
-  for (const { start, size } of blocks(S)) {
-    const tile: Tile = { q0, numQ, k0: start, numK: size }
-    if (tileVisibility(problem, tile) === 'none') continue
-    const next = tf.tidy(() => addTile(problem, running, q, takeRows(key, start, size), takeRows(value, start, size), tile))
+  const { B, K, G, D } = problem
+  const rows = G * block.size
+  const q = takeQueryRows(problem, query, block)
+  let running: Running = { acc: tf.zeros([B, K, rows, D]), max: tf.fill([B, K, rows, 1], FLOOR), sum: tf.zeros([B, K, rows, 1]) }
+  for (const keyBlock of keys) {
+    if (!visible(block, keyBlock)) continue
+    const next = tf.tidy(() => addTile(problem, running, q, takeRows(key, keyBlock), takeRows(value, keyBlock), tileOf(block, keyBlock)))
     tf.dispose([running.acc, running.max, running.sum])
     running = next
   }
   const { acc, max, sum } = running
-  const seesAKey = tf.greater(sum, 0)
-  const out = tf.div(acc, tf.where(seesAKey, sum, tf.onesLike(sum)))
-  const lse = tf.where(seesAKey, tf.add(max, tf.log(sum)), tf.fill(sum.shape, Number.POSITIVE_INFINITY))
-  return [out, tf.reshape(lse, [B, H, numQ])]
+  const isEmpty = tf.equal(sum, 0) // not so where the sum is NaN
+  const out = tf.div(acc, tf.where(isEmpty, tf.onesLike(sum), sum))
+  const lse = tf.where(isEmpty, tf.fill(sum.shape, Number.POSITIVE_INFINITY), tf.add(max, tf.log(sum)))
+  return [out, lse]
 }
 
 function addTile(problem: Problem, { acc, max, sum }: Running, q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, tile: Tile): Running {
