@@ -80,7 +80,9 @@ function instantiate(heap: WasmHeap, bytes: Uint8Array<ArrayBuffer>, pool: Pool,
   return {
     exports,
     simd,
-    threads: pool.threads,
+    get threads() {
+      return pool.threads // 1 once a worker has died
+    },
     run(name, numTasks, args) {
       const kernel = exports[name]
       if (!kernel) throw new TypeError(`KernelModule.run: no kernel '${name}'; there are ${[...indexOf.keys()].join(', ')}.`)
