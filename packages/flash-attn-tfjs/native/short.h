@@ -48,7 +48,15 @@ inline void shortBlock(const Problem& p, const float* query, const int32_t* ownI
   const int numK = static_cast<int>(j1 - j0), columns = pad(numK);
   const int64_t offset = p.keyOffset(b, k, j0), D = pad(p.D);
   float *const max = partial + D, *const sum = max + 1;
-  for (int j = 0; j < numK; j++) scores[j] = dot(query, p.key + offset + j * p.keyStride(), p.D);
+  for (int j = 0; j < numK; j++) {
+    const float *const key = p.key + offset + j * p.keyStride(), *const value = p.value + offset + j * p.keyStride();
+    // rows of one head lie far apart, where the processor does not look ahead by itself: keys to come, and the values of this block
+    for (int64_t d = 0; d < p.D; d += 16) {
+      __builtin_prefetch(key + 16 * p.keyStride() + d);
+      __builtin_prefetch(value + d);
+    }
+    scores[j] = dot(query, key, p.D);
+  }
   for (int j = numK; j < columns; j++) scores[j] = HIDDEN;
   if (p.softcap > 0) capTile(scores, 1, columns, p.scale, p.softcap);
   for (int j = numK; j < columns; j++) scores[j] = HIDDEN;

@@ -32,9 +32,15 @@ inline Vector splat(float x) { return x - Vector{}; }
 inline Vector maxUnlessNaN(Vector x, Vector otherwise) { return x > otherwise ? x : otherwise; }
 
 inline float sumOf(Vector v) {
-  float sum = 0;
-  for (int i = 0; i < LANES; i++) sum += v[i];
-  return sum;
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps(__m512(v));
+#else
+  float lanes[LANES];
+  store(lanes, v);
+  for (int half = LANES / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  return lanes[0];
+#endif
 }
 
 constexpr float LOG2E = 1.44269504f;
