@@ -10,6 +10,8 @@ export const FORWARD = 'FlashAttention'
 export const BACKWARD = 'FlashAttentionGrad'
 /** Head dims that such kernels take; above, attention is composed. */
 const MAX_HEAD_DIM = 256
+/** Backends whose gradient kernel takes no dLogSumExp: there, gradients of logSumExp are composed. */
+const WITHOUT_LOG_SUM_EXP = ['wasm']
 
 // What flashAttention runs are kernels of its own, which call the backend's or compose tfjs ops: only a kernel may save outputs for
 // its gradient that the caller never sees, and what happens inside leaves nothing on the tape.
@@ -45,7 +47,8 @@ const GRADIENT: Op = {
   name: 'FlashAttentionGradOp',
   run(inputs, attrs) {
     const tensors = inputs as unknown as KernelInputs & Saved
-    if (!hasKernel(BACKWARD, tensors)) return composedBackward(problemOf(tensors, attrs), tensors)
+    const unsupported = attrs.withLogSumExp && WITHOUT_LOG_SUM_EXP.includes(tf.getBackend())
+    if (unsupported || !hasKernel(BACKWARD, tensors)) return composedBackward(problemOf(tensors, attrs), tensors)
     const { dLogSumExp, ...others } = inputs
     return runKernel(BACKWARD, attrs.withLogSumExp ? inputs : others, attrs)
   },
