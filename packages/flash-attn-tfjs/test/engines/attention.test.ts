@@ -56,7 +56,7 @@ test(`${engine.name}: gradients of logSumExp equal those of the naive twin`, asy
         return tf.add(tf.sum(tf.square(out)), tf.sum(tf.square(log)))
       })(tf.tensor4d(q, [1, 20, 2, 8]))
     })
-  const [actual, expected] = await Promise.all([flashAttention, attention].map((attend) => gradient(attend).data()))
+  const [actual, expected] = await Promise.all([flashAttention, attention].map((attend) => gradient(attend).data<'float32'>()))
   const largest = expected!.reduce((x: number, y: number) => Math.max(x, Math.abs(y)), 0)
   for (const [i, x] of actual!.entries()) expect(Math.abs(x - expected![i]!)).toBeLessThan(1e-5 * largest)
 })
