@@ -17,7 +17,9 @@ export const GEMM_SCRATCH: usize = PACKED_B + PACKED_A + TILE;
 /**
  * C[4, 8] = or += A panel · B, whose rows are `bStep` bytes apart. Do not unroll: V8 schedules all loads of a block first, and spills.
  */
-function microKernel(a: usize, b: usize, bStep: usize, c: usize, ldc: usize, depth: i32, accumulate: i32): void {
+// @ts-ignore: decorator
+@inline
+function tile48(a: usize, b: usize, bStep: usize, c: usize, ldc: usize, depth: i32, accumulate: i32): void {
   let c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128;
   const r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc;
   if (accumulate) {
@@ -41,6 +43,23 @@ function microKernel(a: usize, b: usize, bStep: usize, c: usize, ldc: usize, dep
   } while (--k);
   v128.store(c, c00); v128.store(c, c01, 16); v128.store(r1, c10); v128.store(r1, c11, 16);
   v128.store(r2, c20); v128.store(r2, c21, 16); v128.store(r3, c30); v128.store(r3, c31, 16);
+}
+
+/** On a panel of B. A function of its own: with the step as a constant the loop is 6 % faster. */
+function packedTile(a: usize, b: usize, c: usize, ldc: usize, depth: i32, accumulate: i32): void {
+  tile48(a, b, 32, c, ldc, depth, accumulate);
+}
+
+/** On B where it lies. */
+function inPlaceTile(a: usize, b: usize, bStep: usize, c: usize, ldc: usize, depth: i32, accumulate: i32): void {
+  tile48(a, b, bStep, c, ldc, depth, accumulate);
+}
+
+// @ts-ignore: decorator
+@inline
+function microKernel(a: usize, b: usize, bStep: usize, c: usize, ldc: usize, depth: i32, accumulate: i32): void {
+  if (bStep == 32) packedTile(a, b, c, ldc, depth, accumulate);
+  else inPlaceTile(a, b, bStep, c, ldc, depth, accumulate);
 }
 
 /** The same for a tile that sticks out, computed aside from C's current values, so that its sums are rounded as a full tile's are. */

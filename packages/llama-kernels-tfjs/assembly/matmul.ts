@@ -2,6 +2,13 @@ import { gemm } from './gemm';
 import { exp, min } from './simd';
 import { combine, dots, narrow } from './thin';
 
+/** Whether the product is a sum of so few rows that panels do not pay. */
+// @ts-ignore: decorator
+@inline
+function isFlat(M: i32, K: i32): bool {
+  return K <= 4 || (K <= 8 && M <= 8);
+}
+
 /**
  * One block of `blockRows` × `blockCols` of one matrix of the batch; blocks are numbered along the row, then down, then the batch.
  * `offsets`, where given, holds four words for every matrix: where A, B, bias and slopes start for it. Otherwise matrix m of A and B
@@ -15,41 +22,51 @@ export function matMul(
   const across = (N + blockCols - 1) / blockCols, perMatrix = across * ((M + blockRows - 1) / blockRows);
   const matrix = task / perMatrix, block = task % perMatrix;
   const i = (block / across) * blockRows, j = (block % across) * blockCols;
+  blockProduct(
+    matrix, i, j, min(blockRows, M - i), min(blockCols, N - j), a, ars, acs, b, brs, bcs, c, M, N, K, aBatch, bBatch, offsets,
+    scratch + <usize>thread * scratchBytes, bias, biasRow, biasCol, activation, slope, prelu, preluRow, preluCol, T,
+  );
+}
+
+/** All matrices of a product that is too small for threads, in one call. */
+export function matMulAlone(
+  matrices: i32, a: usize, ars: usize, acs: usize, b: usize, brs: usize, bcs: usize, c: usize,
+  M: i32, N: i32, K: i32, blockRows: i32, blockCols: i32, aBatch: usize, bBatch: usize, offsets: usize, scratch: usize, scratchBytes: usize,
+  bias: usize, biasRow: usize, biasCol: usize, activation: i32, slope: f32, prelu: usize, preluRow: usize, preluCol: usize, T: usize,
+): void {
+  for (let matrix: i32 = 0; matrix < matrices; matrix++) {
+    blockProduct(
+      matrix, 0, 0, M, N, a, ars, acs, b, brs, bcs, c, M, N, K, aBatch, bBatch, offsets,
+      scratch, bias, biasRow, biasCol, activation, slope, prelu, preluRow, preluCol, T,
+    );
+  }
+}
+
+function blockProduct(
+  matrix: i32, i: i32, j: i32, rows: i32, cols: i32, a: usize, ars: usize, acs: usize, b: usize, brs: usize, bcs: usize, c: usize,
+  M: i32, N: i32, K: i32, aBatch: usize, bBatch: usize, offsets: usize, scratch: usize,
+  bias: usize, biasRow: usize, biasCol: usize, activation: i32, slope: f32, prelu: usize, preluRow: usize, preluCol: usize, T: usize,
+): void {
   if (offsets) {
     const entry = offsets + <usize>matrix * 16;
     a += load<usize>(entry); b += load<usize>(entry, 4); bias += load<usize>(entry, 8); prelu += load<usize>(entry, 12);
   } else {
     a += <usize>matrix * aBatch; b += <usize>matrix * bBatch;
   }
-  const ldc = <usize>N * 4, rows = min(blockRows, M - i), cols = min(blockCols, N - j);
-  const to = c + (<usize>matrix * <usize>M + <usize>i) * ldc + <usize>j * 4;
+  const ldc = <usize>N * 4, to = c + (<usize>matrix * <usize>M + <usize>i) * ldc + <usize>j * 4;
   a += <usize>i * ars; b += <usize>j * bcs;
-  scratch += <usize>thread * scratchBytes;
   // which way is decided by the whole product: the same sums for any cut into blocks
   if (M == 1) vectorProduct(b, bcs, brs, a, acs, to, N, cols, K);
   else if (N == 1) vectorProduct(a, ars, acs, b, brs, to, M, rows, K);
   else if (N <= 4) narrow(a, ars, acs, b, brs, bcs, to, rows, N, K, scratch);
-  else if (K <= 4 && bcs == 4 && N >= 32) for (let r: i32 = 0; r < rows; r++) combine(b, brs, a + <usize>r * ars, acs, to + <usize>r * ldc, cols, K);
-  else gemm(a, ars, acs, b, brs, bcs, to, ldc, rows, cols, K, 0, scratch);
+  else if (isFlat(M, K) && bcs == 4 && N >= 32) {
+    for (let r: i32 = 0; r < rows; r++) combine(b, brs, a + <usize>r * ars, acs, to + <usize>r * ldc, cols, K);
+  } else gemm(a, ars, acs, b, brs, bcs, to, ldc, rows, cols, K, 0, scratch);
   if (!bias && !activation) return;
   bias += <usize>i * biasRow + <usize>j * biasCol;
   prelu += <usize>i * preluRow + <usize>j * preluCol;
   for (let r: i32 = 0; r < rows; r++) {
     finishRow(to + <usize>r * ldc, cols, bias + <usize>r * biasRow, biasCol, activation, slope, prelu + <usize>r * preluRow, preluCol, T);
-  }
-}
-
-/** All tasks of a product that is too small for threads, in one call. */
-export function matMulAlone(
-  tasks: i32, a: usize, ars: usize, acs: usize, b: usize, brs: usize, bcs: usize, c: usize,
-  M: i32, N: i32, K: i32, blockRows: i32, blockCols: i32, aBatch: usize, bBatch: usize, offsets: usize, scratch: usize, scratchBytes: usize,
-  bias: usize, biasRow: usize, biasCol: usize, activation: i32, slope: f32, prelu: usize, preluRow: usize, preluCol: usize, T: usize,
-): void {
-  for (let task: i32 = 0; task < tasks; task++) {
-    matMul(
-      task, 0, a, ars, acs, b, brs, bcs, c, M, N, K, blockRows, blockCols, aBatch, bBatch, offsets, scratch, scratchBytes,
-      bias, biasRow, biasCol, activation, slope, prelu, preluRow, preluCol, T,
-    );
   }
 }
 

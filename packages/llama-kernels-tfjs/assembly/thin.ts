@@ -1,33 +1,16 @@
-// Products in which one side is so short that panels do not pay: vectors, one to four columns, a depth of up to four.
+// Products in which one side is so short that panels do not pay: vectors, one to four columns, a small depth.
 import { packB } from './pack';
 import { fma, min, sumLanes } from './simd';
 
 const DEPTH: i32 = 256; // of the panel of `narrow`
 
-/** y[o] = Σ_k W[o, k]·x[k] for n rows of W that are contiguous along k and `stride` bytes apart. */
+/**
+ * y[o] = Σ_k W[o, k]·x[k] for n rows of W that are contiguous along k and `stride` bytes apart. One row at a time: memory is read in one
+ * stream, which processors foresee better than four.
+ */
 export function dots(W: usize, stride: usize, x: usize, y: usize, n: i32, K: i32): void {
-  const bytes = <usize>K * 4, vector = bytes & ~15;
-  let o: i32 = 0;
-  for (; o + 4 <= n; o += 4) {
-    let p0 = W, p1 = p0 + stride, p2 = p1 + stride, p3 = p2 + stride, q = x;
-    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
-    const end = x + vector;
-    for (; q < end; q += 16) {
-      const v = v128.load(q);
-      s0 = fma(v128.load(p0), v, s0); s1 = fma(v128.load(p1), v, s1);
-      s2 = fma(v128.load(p2), v, s2); s3 = fma(v128.load(p3), v, s3);
-      p0 += 16; p1 += 16; p2 += 16; p3 += 16;
-    }
-    let t0 = sumLanes(s0), t1 = sumLanes(s1), t2 = sumLanes(s2), t3 = sumLanes(s3);
-    for (; q < x + bytes; q += 4) {
-      const v = load<f32>(q);
-      t0 += load<f32>(p0) * v; t1 += load<f32>(p1) * v; t2 += load<f32>(p2) * v; t3 += load<f32>(p3) * v;
-      p0 += 4; p1 += 4; p2 += 4; p3 += 4;
-    }
-    store<f32>(y, t0); store<f32>(y, t1, 4); store<f32>(y, t2, 8); store<f32>(y, t3, 12);
-    W += 4 * stride; y += 16;
-  }
-  for (; o < n; o++) { store<f32>(y, dot(W, x, bytes)); W += stride; y += 4; }
+  const bytes = <usize>K * 4;
+  for (let o: i32 = 0; o < n; o++) { store<f32>(y, dot(W, x, bytes)); W += stride; y += 4; }
 }
 
 /** Σ p·q, in four accumulators. */
@@ -45,7 +28,7 @@ function dot(p: usize, q: usize, bytes: usize): f32 {
   return sum;
 }
 
-const BLOCK: i32 = 4096; // of y: 16 KiB, which stay in L1
+const BLOCK: i32 = 32768; // of y: 128 KiB stay in L2, and the rows of W run long enough for the processor to read ahead
 
 /** y[j] = Σ_k x[k]·W[k, j], j < n, for rows of W that are contiguous along j and `stride` bytes apart; x[k] are `xStep` bytes apart. */
 export function combine(W: usize, stride: usize, x: usize, xStep: usize, y: usize, n: i32, K: i32): void {
@@ -59,7 +42,8 @@ export function combine(W: usize, stride: usize, x: usize, xStep: usize, y: usiz
       addFour(p, stride, load<f32>(q), load<f32>(q + xStep), load<f32>(q + 2 * xStep), load<f32>(q + 3 * xStep), to, bytes, k);
       p += 4 * stride; q += 4 * xStep;
     }
-    for (; k < K; k++) { addOne(p, load<f32>(q), to, bytes, k); p += stride; q += xStep; }
+    if (k + 2 <= K) { addTwo(p, p + stride, load<f32>(q), load<f32>(q + xStep), to, bytes, k); p += 2 * stride; q += 2 * xStep; k += 2; }
+    if (k < K) addOne(p, load<f32>(q), to, bytes, k);
   }
 }
 
@@ -85,6 +69,17 @@ function addFour(p0: usize, stride: usize, a0: f32, a1: f32, a2: f32, a3: f32, y
   }
 }
 
+function addTwo(p0: usize, p1: usize, a0: f32, a1: f32, y: usize, bytes: usize, accumulate: i32): void {
+  const x0 = f32x4.splat(a0), x1 = f32x4.splat(a1), vector = bytes & ~15;
+  let o: usize = 0;
+  if (accumulate) for (; o < vector; o += 16) v128.store(y + o, fma(x1, v128.load(p1 + o), fma(x0, v128.load(p0 + o), v128.load(y + o))));
+  else for (; o < vector; o += 16) v128.store(y + o, fma(x1, v128.load(p1 + o), f32x4.mul(x0, v128.load(p0 + o))));
+  for (; o < bytes; o += 4) {
+    const t = accumulate ? v128.load32_zero(y + o) : f32x4.splat(0);
+    v128.store_lane<f32>(y + o, fma(x1, v128.load32_zero(p1 + o), fma(x0, v128.load32_zero(p0 + o), t)), 0);
+  }
+}
+
 function addOne(p: usize, a: f32, y: usize, bytes: usize, accumulate: i32): void {
   const x = f32x4.splat(a), vector = bytes & ~15;
   let o: usize = 0;
@@ -104,18 +99,20 @@ export function narrow(
   if (K == 0) memory.fill(c, 0, <usize>M * ldc);
   for (let pc: i32 = 0; pc < K; pc += DEPTH) {
     const depth = min(DEPTH, K - pc);
-    packB(b + <usize>pc * brs, brs, bcs, depth, N, panel); // eight lanes, of which the first four are read
+    const inPlace = N == 4 && bcs == 4, from = b + <usize>pc * brs;
+    if (!inPlace) packB(from, brs, bcs, depth, N, panel); // eight lanes, of which the first four are read
     let p = a + <usize>pc * acs, to = c;
     for (let i: i32 = 0; i < M; i += 4) {
       const left = M - i;
-      fourRows(p, p + (left > 1 ? ars : 0), p + (left > 2 ? 2 * ars : 0), p + (left > 3 ? 3 * ars : 0), acs, panel, depth, to, ldc, left, N, pc);
+      fourRows(p, p + (left > 1 ? ars : 0), p + (left > 2 ? 2 * ars : 0), p + (left > 3 ? 3 * ars : 0), acs, inPlace ? from : panel, inPlace ? brs : 32, depth, to, ldc, left, N, pc);
       p += 4 * ars; to += 4 * ldc;
     }
   }
 }
 
 function fourRows(
-  p0: usize, p1: usize, p2: usize, p3: usize, step: usize, b: usize, depth: i32, c: usize, ldc: usize, rows: i32, N: i32, accumulate: i32,
+  p0: usize, p1: usize, p2: usize, p3: usize, step: usize, b: usize, bStep: usize, depth: i32,
+  c: usize, ldc: usize, rows: i32, N: i32, accumulate: i32,
 ): void {
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
   if (accumulate) {
@@ -128,7 +125,7 @@ function fourRows(
     const v = v128.load(b);
     s0 = fma(v128.load32_splat(p0), v, s0); s1 = fma(v128.load32_splat(p1), v, s1);
     s2 = fma(v128.load32_splat(p2), v, s2); s3 = fma(v128.load32_splat(p3), v, s3);
-    p0 += step; p1 += step; p2 += step; p3 += step; b += 32;
+    p0 += step; p1 += step; p2 += step; p3 += step; b += bStep;
   } while (--depth);
   storeLanes(c, s0, N);
   if (rows > 1) storeLanes(c + ldc, s1, N);
