@@ -24,7 +24,7 @@ export interface PlanOptions {
 }
 
 /**
- * Plans rows for any number of lengths in typed arrays: 10 million take 160 MB besides the lengths. O(n), up to the few words that a
+ * Plans rows for any number of lengths in typed arrays, each as long as the lengths. O(n), up to the few words that a
  * set of lengths looks at. For bins as lists, and other rules, see `packLengths`.
  * @throws RangeError for a rowLength or buffer that is no whole number ≥ 1, or a length that is none or exceeds rowLength.
  * @see Johnson 1973 (best-fit-decreasing, at most `11/9·OPT + 4` rows)
