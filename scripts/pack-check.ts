@@ -53,9 +53,9 @@ const tarballs = packages.map(({ name, manifest }) => {
       [],
     )
   })
-  check(`${name}: nothing but dist and src besides`, () =>
+  check(`${name}: nothing but dist, src and native besides`, () =>
     expectEqual(
-      files.filter((file) => file && !/^package\/(dist|src|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(file)),
+      files.filter((file) => file && !/^package\/(dist|src|native|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(file)),
       [],
     ),
   )

@@ -24,7 +24,7 @@ const remedies = {
   cpu: '',
 }
 
-/** Starts `name`. With 'auto' tries node-gpu, node, webgpu, wasm, cpu and takes the first that loads. Throws naming what is missing and how to get it. */
+/** Starts `name`. With 'auto' tries node-gpu, node, wasm, cpu and takes the first that loads. Throws naming what is missing and how to get it. */
 export async function startEngine(name: EngineName, threads = availableParallelism()): Promise<Engine> {
   if (name !== 'auto') {
     try {
@@ -36,7 +36,8 @@ export async function startEngine(name: EngineName, threads = availableParalleli
       )
     }
   }
-  for (const candidate of ['node-gpu', 'node', 'webgpu', 'wasm'] as const) {
+  // not webgpu: Dawn comes with this workspace for its tests, and may find only a software adapter, slower than wasm
+  for (const candidate of ['node-gpu', 'node', 'wasm'] as const) {
     try {
       return await starters[candidate](threads)
     } catch {
