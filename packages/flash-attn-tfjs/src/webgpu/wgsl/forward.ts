@@ -1,8 +1,9 @@
-import { columnsOf, rowsOf, type Tiling, threadsOf } from '../tiling.ts'
+import { columnsOf, rowsOf, type Tiling } from '../tiling.ts'
 import { mask } from './mask.ts'
-import { bindings, directives, problemStruct, taskOf, unroll, type Variant } from './problem.ts'
+import { bindings, directives, problemStruct, unroll, type Variant } from './problem.ts'
 import { elementOf, loadRow, rowIndices, storeRow } from './rows.ts'
 import { capFunctions, product, scaled } from './scores.ts'
+import { blockOfRows, eachKeyBlock, startOfMain } from './task.ts'
 import { addWeighted, declareSums, numChunks, stage, tiles, vectorsPerThread } from './tile.ts'
 
 /**
@@ -39,18 +40,8 @@ ${stage(tiling, 'still', 'query', 'queryRow')}
 ${stage(tiling, 'moving', 'key', 'keyRow')}
 ${stage(tiling, 'moving', 'value', 'keyRow')}
 
-@compute @workgroup_size(${threadsOf(tiling)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  ${taskOf}
-  let lane = i32(index);
-  let x = lane % ${threadsX};
-  let y = (lane / ${threadsX}) * ${rowsPerThread};
-  let head = task / p.numBlocks;
-  let row0 = (p.numBlocks - 1 - task % p.numBlocks) * ${rows}; // last rows first: under a causal mask they take longest
-  let first = row0 / p.G;
-  let last = min(row0 + ${rows - 1}, p.T * p.G - 1) / p.G;
-  let keys = keysOf(first, last);
-  ${segments ? 'let batch = head / p.K; let queryIds = queryRange(batch, first, last);' : ''}
+${startOfMain(tiling)}
+  ${blockOfRows(tiling, variant)}
   ${eachRow(
     (r) => `let t${r} = (row0 + y + ${r}) / p.G;
   ${segments ? `let id${r} = queryIdAt(batch, t${r});` : ''}
@@ -58,8 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum${r} = 0.0;`,
   )}
   ${declareSums(tiling, D, 'o')}
-  for (var j0 = keys.x / ${columns} * ${columns}; j0 <= keys.y; j0 += ${columns}) {
-    ${segments ? `if (disjoint(queryIds, keyRange(batch, j0, j0 + ${columns - 1}))) { continue; }` : ''}
+  ${eachKeyBlock(tiling, variant)}
     ${product(tiling, D, 's', { buffer: 'query', first: 'row0' }, { buffer: 'key', first: 'j0' })}
     ${eachRow((r) => `s${r} = ${scaled(variant, `s${r}`)};`)}
     let j = vec4<i32>(j0 + x) + vec4<i32>(0, ${threadsX}, ${2 * threadsX}, ${3 * threadsX});

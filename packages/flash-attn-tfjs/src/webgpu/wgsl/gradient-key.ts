@@ -1,9 +1,10 @@
-import { columnsOf, rowsOf, type Tiling, threadsOf } from '../tiling.ts'
+import { columnsOf, rowsOf, type Tiling } from '../tiling.ts'
 import { readStatistics } from './delta.ts'
 import { mask } from './mask.ts'
-import { bindings, directives, problemStruct, taskOf, unroll, type Variant } from './problem.ts'
+import { bindings, directives, problemStruct, unroll, type Variant } from './problem.ts'
 import { elementOf, loadRow, rowIndices, storeRow } from './rows.ts'
 import { capFunctions, product, scaled, scoreSlope } from './scores.ts'
+import { startOfMain } from './task.ts'
 import { addWeighted, declareSums, numChunks, stage, tiles, vectorsPerThread } from './tile.ts'
 
 export type KeyGradient = 'dKey' | 'dValue'
@@ -54,13 +55,7 @@ ${ofKey ? stage(tiling, 'still', 'value', 'keyRow') : ''}
 ${stage(tiling, 'moving', 'query', 'queryRow')}
 ${stage(tiling, 'moving', 'dOut', 'queryRow')}
 
-@compute @workgroup_size(${threadsOf(tiling)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  ${taskOf}
-  let lane = i32(index);
-  let x = lane % ${threadsX};
-  let y = (lane / ${threadsX}) * ${rowsPerThread};
-  let head = task / p.numBlocks;
+${startOfMain(tiling)}
   let j0 = (task % p.numBlocks) * ${rows}; // first keys first: under a causal mask they take longest
   let queries = queriesOf(j0, min(j0 + ${rows - 1}, p.S - 1));
   ${segments ? `let batch = head / p.K; let keyIds = keyRange(batch, j0, j0 + ${rows - 1});` : ''}

@@ -1,9 +1,10 @@
-import { columnsOf, rowsOf, type Tiling, threadsOf } from '../tiling.ts'
+import type { Tiling } from '../tiling.ts'
 import { readStatistics } from './delta.ts'
 import { mask } from './mask.ts'
-import { bindings, directives, problemStruct, taskOf, unroll, type Variant } from './problem.ts'
+import { bindings, directives, problemStruct, unroll, type Variant } from './problem.ts'
 import { elementOf, loadRow, rowIndices, storeRow } from './rows.ts'
 import { capFunctions, product, scaled, scoreSlope } from './scores.ts'
+import { blockOfRows, eachKeyBlock, startOfMain } from './task.ts'
 import { addWeighted, declareSums, numChunks, stage, tiles, vectorsPerThread } from './tile.ts'
 
 /**
@@ -13,7 +14,6 @@ import { addWeighted, declareSums, numChunks, stage, tiles, vectorsPerThread } f
 export function gradientQueryShader(variant: Variant, tiling: Tiling): string {
   const { D, segments, softcap } = variant
   const { threadsX, rowsPerThread, chunk } = tiling
-  const [rows, columns] = [rowsOf(tiling), columnsOf(tiling)]
   const element = elementOf(D)
   const eachRow = (line: (r: number) => string) => unroll(rowsPerThread, line)
   return `
@@ -40,26 +40,15 @@ ${stage(tiling, 'still', 'dOut', 'queryRow')}
 ${stage(tiling, 'moving', 'key', 'keyRow')}
 ${stage(tiling, 'moving', 'value', 'keyRow')}
 
-@compute @workgroup_size(${threadsOf(tiling)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  ${taskOf}
-  let lane = i32(index);
-  let x = lane % ${threadsX};
-  let y = (lane / ${threadsX}) * ${rowsPerThread};
-  let head = task / p.numBlocks;
-  let row0 = (p.numBlocks - 1 - task % p.numBlocks) * ${rows}; // last rows first: under a causal mask they take longest
-  let first = row0 / p.G;
-  let last = min(row0 + ${rows - 1}, p.T * p.G - 1) / p.G;
-  let keys = keysOf(first, last);
-  ${segments ? 'let batch = head / p.K; let queryIds = queryRange(batch, first, last);' : ''}
+${startOfMain(tiling)}
+  ${blockOfRows(tiling, variant)}
   ${eachRow(
     (r) => `let t${r} = (row0 + y + ${r}) / p.G;
   ${segments ? `let id${r} = vec4<i32>(queryIdAt(batch, t${r}));` : ''}
   let stat${r} = statisticsOf(head, row0 + y + ${r});`,
   )}
   ${declareSums(tiling, D, 'dq')}
-  for (var j0 = keys.x / ${columns} * ${columns}; j0 <= keys.y; j0 += ${columns}) {
-    ${segments ? `if (disjoint(queryIds, keyRange(batch, j0, j0 + ${columns - 1}))) { continue; }` : ''}
+  ${eachKeyBlock(tiling, variant)}
     ${product(tiling, D, 's', { buffer: 'query', first: 'row0' }, { buffer: 'key', first: 'j0' })}
     ${product(tiling, D, 'dp', { buffer: 'dOut', first: 'row0' }, { buffer: 'value', first: 'j0' })}
     let j = vec4<i32>(j0 + x) + vec4<i32>(0, ${threadsX}, ${2 * threadsX}, ${3 * threadsX});
