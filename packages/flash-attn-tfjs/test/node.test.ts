@@ -13,10 +13,10 @@ import { buildAddon } from '../src/node/build.ts'
 import { makeInputs, packedIds, run, runOracle, uniform } from './support/cases.ts'
 import { hasTfjsNode, startTfjsNode } from './support/node.ts'
 import type { OracleProblem } from './support/oracle.ts'
+import { expectRandomProblems, expectSameBits, parts } from './support/problems.ts'
 
 // float32 sums of at most 600 terms of size ≤ 3: a few hundred rounding errors of 6e-8, most of which cancel; exp2 adds 1.5e-7
 const tolerance = { atol: 2e-5, rtol: 2e-5 }
-const parts = ['out', 'dQuery', 'dKey', 'dValue'] as const
 
 const ids = packedIds(5, 2, 190, 40, 17)
 const cases: Record<string, OracleProblem> = {
@@ -65,55 +65,20 @@ describe.skipIf(!hasTfjsNode)('tfjs-node (skipped unless bench/setup-peers has i
 
   test('random shapes and masks equal the float64 definition', () => {
     const kernels = registerFlashAttention({ threads: 2 })
-    const problems = fc.record({
-      B: fc.integer({ min: 1, max: 3 }),
-      T: fc.integer({ min: 1, max: 140 }),
-      extra: fc.integer({ min: -10, max: 140 }),
-      K: fc.integer({ min: 1, max: 2 }),
-      G: fc.integer({ min: 1, max: 3 }),
-      D: fc.integer({ min: 1, max: 40 }),
-      causal: fc.boolean(),
-      window: fc.option(fc.integer({ min: 1, max: 150 }), { nil: undefined }),
-      softcap: fc.option(fc.constantFrom(0.5, 5, 50), { nil: undefined }),
-      scale: fc.option(fc.constantFrom(0.1, 1), { nil: undefined }),
-      padding: fc.option(fc.integer({ min: 0, max: 70 }), { nil: undefined }),
-      seed: fc.nat(1e6),
-    })
-    fc.assert(
-      fc.property(problems, ({ extra, G, padding, seed, ...rest }) => {
-        const S = Math.max(1, rest.T + extra)
-        const ids = (length: number, salt: number) =>
-          padding === undefined ? undefined : packedIds(seed + salt, rest.B, length, 30, Math.min(padding, length))
-        const problem = { ...rest, S, H: G * rest.K, queryIds: ids(rest.T, 0), keyIds: ids(S, 0) }
-        const inputs = makeInputs(problem, seed)
-        const actual = run(flashAttention, problem, inputs)
-        const expected = runOracle(problem, inputs)
-        for (const part of parts) expectClose(actual[part], expected[part], tolerance)
-      }),
-      { numRuns: 60, seed: 20_261_124 },
-    )
+    expectRandomProblems(fc.integer({ min: 1, max: 40 }), tolerance)
     kernels.unregister()
   })
 
   test('the number of threads changes no bit', () => {
-    const shapes: OracleProblem[] = [
-      { B: 1, T: 700, S: 700, H: 4, K: 2, D: 32, causal: true },
-      { B: 1, T: 300, S: 300, H: 1, K: 1, D: 16, causal: true, window: 90 },
-      { B: 1, T: 2, S: 2100, H: 4, K: 2, D: 32, causal: true },
-    ]
-    for (const problem of shapes) {
-      const inputs = makeInputs(problem, 3)
-      const results = [1, 2, 5].map((threads) => {
-        const kernels = registerFlashAttention({ threads })
-        const result = run(flashAttention, problem, inputs)
-        kernels.unregister()
-        return result
-      })
-      for (const part of parts) {
-        expect(results[1]?.[part]).toEqual(results[0]?.[part])
-        expect(results[2]?.[part]).toEqual(results[0]?.[part])
-      }
-    }
+    expectSameBits(
+      registerFlashAttention,
+      [1, 2, 5],
+      [
+        { B: 1, T: 700, S: 700, H: 4, K: 2, D: 32, causal: true },
+        { B: 1, T: 300, S: 300, H: 1, K: 1, D: 16, causal: true, window: 90 },
+        { B: 1, T: 2, S: 2100, H: 4, K: 2, D: 32, causal: true },
+      ],
+    )
   })
 
   test('a gradient of the log-sum-exp goes into delta', () => {

@@ -21,7 +21,8 @@ function relative(actual: ArrayLike<number>, expected: ArrayLike<number>): numbe
 test.each(Object.entries(cases))('the gradient of a gradient equals float64 differences of gradients: %s', async (_, p) => {
   const { q, k, v, dOut } = makeInputs(p, 3, 0.5)
   const along = [uniform(71, q.length), uniform(72, k.length), uniform(73, v.length)]
-  const shapes = [[p.B, p.T, p.H, p.D], [p.B, p.S, p.K, p.D], [p.B, p.S, p.K, p.D]] as const // biome-ignore format: shapes
+  const ofQuery = [p.B, p.T, p.H, p.D]
+  const ofKey = [p.B, p.S, p.K, p.D]
   // φ(q, k, v, dO) = ⟨along, gradients⟩; its gradient in the inputs, by the symmetry of second derivatives, is how the gradients
   // change along `along` (in q, k, v), and how the output does (in dO)
   const h = 1e-4
@@ -42,7 +43,7 @@ test.each(Object.entries(cases))('the gradient of a gradient equals float64 diff
         first(...xs)
           .map((gradient, n) => tf.sum(tf.mul(gradient, tf.tensor(along[n]!, gradient.shape))))
           .reduce((x, y) => tf.add(x, y))
-      const inputs = [q, k, v, dOut].map((x, n) => tf.tensor(x, [...(shapes[n] ?? shapes[0])]))
+      const inputs = [tf.tensor(q, ofQuery), tf.tensor(k, ofKey), tf.tensor(v, ofKey), tf.tensor(dOut, ofQuery)]
       return tf.grads(phi)(inputs)
     })
   const actual = second()

@@ -7,11 +7,11 @@ import { hasAdapter, startDawn } from '../../../test/support/dawn.ts'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
 import { makeInputs, packedIds } from './support/cases.ts'
 import { type OracleProblem, oracle } from './support/oracle.ts'
+import { parts } from './support/problems.ts'
 import { gradientOf, runKernels } from './support/webgpu.ts'
 
 // float32 sums of at most 700 terms of size ≤ 3, and exp as exact as WGSL asks for, 3 + 2·|x| ulp
 const tolerance = { atol: 2e-5, rtol: 2e-5 }
-const parts = ['out', 'dQuery', 'dKey', 'dValue'] as const
 
 const ids = packedIds(5, 2, 190, 40, 17)
 const cases: Record<string, OracleProblem> = {

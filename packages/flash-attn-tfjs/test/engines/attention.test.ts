@@ -9,6 +9,7 @@ const ids = packedIds(5, 2, 70, 20, 7)
 const cases: Record<string, OracleProblem> = {
   'full, D 1': { B: 2, T: 5, S: 7, H: 2, K: 2, D: 1, causal: false },
   'causal, grouped queries, odd D': { B: 1, T: 70, S: 70, H: 4, K: 2, D: 37, causal: true },
+  'causal, two rows of a batch': { B: 2, T: 37, S: 37, H: 2, K: 2, D: 16, causal: true },
   'D 256': { B: 1, T: 9, S: 17, H: 1, K: 1, D: 256, causal: true },
   'one query, long key': { B: 1, T: 1, S: 300, H: 2, K: 1, D: 64, causal: true },
   'rows without keys': { B: 1, T: 20, S: 12, H: 1, K: 1, D: 8, causal: true },
@@ -30,6 +31,10 @@ async function run(p: OracleProblem, { q, k, v, dOut }: Inputs): Promise<Float32
   tf.dispose(tensors)
   return results.map((x) => Float32Array.from(x))
 }
+
+test(`${engine.name}: runs on the backend of its name`, () => {
+  expect(engine.backend).toBe(tf.getBackend())
+})
 
 test.each(Object.entries(cases))(`${engine.name}: equals the float64 definition, twice the same bits, no leaks: %s`, async (_, p) => {
   const inputs = makeInputs(p, 11)
