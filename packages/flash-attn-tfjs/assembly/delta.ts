@@ -1,7 +1,7 @@
 import { Problem } from './problem'
 import { fma, sumLanes } from './simd'
 
-/** Task: δ = Σ_d dOut · out, `[B, H, T]`, for `chunkRows` rows of all heads of one batch element. */
+/** Task: δ = Σ_d dOut · out − dLogSumExp, `[B, H, T]`, for `chunkRows` rows of all heads of one batch element. */
 export function flashDelta(task: i32, thread: i32, problem: usize): void {
   const p = changetype<Problem>(problem)
   const numChunks = (p.T + p.chunkRows - 1) / p.chunkRows
@@ -19,7 +19,9 @@ export function flashDelta(task: i32, thread: i32, problem: usize): void {
         out += 16
         dOut += 16
       }
-      store<f32>(p.delta + p.rowOffset(b, h) + <usize>t * 4, sumLanes(s))
+      const row = p.rowOffset(b, h) + <usize>t * 4
+      const ofLogSumExp: f32 = p.dLogSumExp ? load<f32>(p.dLogSumExp + row) : 0
+      store<f32>(p.delta + row, sumLanes(s) - ofLogSumExp)
     }
   }
 }

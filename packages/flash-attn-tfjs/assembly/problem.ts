@@ -4,13 +4,14 @@
  */
 @unmanaged
 export class Problem {
-  // float32 tensors: query, out, dOut, dQuery [B, T, H, D]; key, value, dKey, dValue [B, S, K, D]; logSumExp, delta [B, H, T]
+  // float32 tensors: query, out, dOut, dQuery [B, T, H, D]; key, value, dKey, dValue [B, S, K, D]; logSumExp, dLogSumExp, delta [B, H, T]
   query: usize
   key: usize
   value: usize
   out: usize
   logSumExp: usize
   dOut: usize
+  dLogSumExp: usize // or 0
   delta: usize
   dQuery: usize
   dKey: usize

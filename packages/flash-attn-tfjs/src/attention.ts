@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { minusInfinityWhere } from './log-sum-exp.ts'
-import { HIDDEN, tileBias } from './mask.ts'
+import { FLOOR, tileBias } from './mask.ts'
 import { type AttentionOptions, type AttentionPart, checkProblem, type Problem } from './options.ts'
 
 /**
@@ -45,12 +45,12 @@ function attend(problem: Problem, query: tf.Tensor, key: tf.Tensor, value: tf.Te
   if (bias !== null) scores_BHTS = tf.add(scores_BHTS, bias)
   let weights_BHTS = tf.softmax(scores_BHTS)
   const rowsMayBeEmpty = bias !== null && (problem.segments !== null || T > S)
-  const seesAKey = rowsMayBeEmpty ? tf.cast(tf.greater(tf.max(bias, -1, true), HIDDEN / 2), 'float32') : null
+  const seesAKey = rowsMayBeEmpty ? tf.cast(tf.greater(tf.max(bias, -1, true), FLOOR), 'float32') : null
   if (seesAKey !== null) weights_BHTS = tf.mul(weights_BHTS, seesAKey)
   const out_BHTD: tf.Tensor4D = tf.reshape(tf.matMul(tf.reshape(weights_BHTS, [B, K, G * T, S]), v_BKSD), [B, H, T, D])
   const out_BTHD: tf.Tensor4D = tf.transpose(out_BHTD, [0, 2, 1, 3])
   if (!withLogSumExp) return out_BTHD
   const logSumExp: tf.Tensor3D = tf.logSumExp(scores_BHTS, -1)
   if (seesAKey === null) return [out_BTHD, logSumExp]
-  return [out_BTHD, minusInfinityWhere((x) => tf.less(x, HIDDEN / 2), logSumExp)]
+  return [out_BTHD, minusInfinityWhere((x) => tf.less(x, FLOOR), logSumExp)]
 }

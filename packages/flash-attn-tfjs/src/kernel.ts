@@ -10,8 +10,6 @@ export const FORWARD = 'FlashAttention'
 export const BACKWARD = 'FlashAttentionGrad'
 /** Head dims that such kernels take; above, attention is composed. */
 const MAX_HEAD_DIM = 256
-/** Backends whose gradient kernel takes no dLogSumExp: there, gradients of logSumExp are composed. */
-const WITHOUT_LOG_SUM_EXP = ['wasm']
 
 // What flashAttention runs are kernels of its own, which call the backend's or compose tfjs ops: only a kernel may save outputs for
 // its gradient that the caller never sees, and what happens inside leaves nothing on the tape.
@@ -47,8 +45,7 @@ const GRADIENT: Op = {
   name: 'FlashAttentionGradOp',
   run(inputs, attrs) {
     const tensors = inputs as unknown as KernelInputs & Saved
-    const unsupported = attrs.withLogSumExp && WITHOUT_LOG_SUM_EXP.includes(tf.getBackend())
-    if (unsupported || !hasKernel(BACKWARD, tensors)) return composedBackward(problemOf(tensors, attrs), tensors)
+    if (!hasKernel(BACKWARD, tensors)) return composedBackward(problemOf(tensors, attrs), tensors)
     const { dLogSumExp, ...others } = inputs
     return runKernel(BACKWARD, attrs.withLogSumExp ? inputs : others, attrs)
   },
@@ -98,7 +95,9 @@ function runOp(op: Op, inputs: Record<string, tf.Tensor>, attrs: Attrs): tf.Tens
     const inputsToSave = Object.keys(inputs)
     const savedNames = [...inputsToSave, ...op.saves]
     tf.registerGradient({
-      ...{ kernelName, inputsToSave, outputsToSave: op.saves.map(() => true) },
+      kernelName,
+      inputsToSave,
+      outputsToSave: op.saves.map(() => true),
       gradFunc(dys, tensors, attrs) {
         const saved = Object.fromEntries(savedNames.map((name, i) => [name, tensors[i]!]))
         const gradients = op.gradients(dys as tf.Tensor[], saved, attrs as unknown as Attrs)
@@ -107,6 +106,27 @@ function runOp(op: Op, inputs: Record<string, tf.Tensor>, attrs: Attrs): tf.Tens
     })
   }
   return runKernel(kernelName, inputs, attrs)
+}
+
+/**
+ * Puts the two kernels in the place of those that the current backend may have; returns what takes them out again, once, and leaves those
+ * of a later call alone.
+ */
+export function replaceKernels(forward: tf.KernelFunc, backward: tf.KernelFunc): () => void {
+  const backendName = tf.getBackend()
+  const configs = [
+    { kernelName: FORWARD, backendName, kernelFunc: forward },
+    { kernelName: BACKWARD, backendName, kernelFunc: backward },
+  ]
+  for (const config of configs) {
+    if (tf.getKernel(config.kernelName, backendName)) tf.unregisterKernel(config.kernelName, backendName)
+    tf.registerKernel(config)
+  }
+  return () => {
+    for (const { kernelName, kernelFunc } of configs) {
+      if (tf.getKernel(kernelName, backendName)?.kernelFunc === kernelFunc) tf.unregisterKernel(kernelName, backendName)
+    }
+  }
 }
 
 function hasKernel(name: string, { query }: KernelInputs): boolean {

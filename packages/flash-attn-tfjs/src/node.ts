@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
-import { BACKWARD, FORWARD } from './kernel.ts'
+import { replaceKernels } from './kernel.ts'
 import { loadAddon, type Simd } from './node/addon.ts'
-import { type NodeBackend, nodeBackend } from './node/backend.ts'
+import { nodeBackend } from './node/backend.ts'
 import { nodeKernels } from './node/kernels.ts'
 
 export interface FlashAttentionOptions {
@@ -49,27 +49,13 @@ export function registerFlashAttention({
   if (chosen === undefined) {
     throw new RangeError(`registerFlashAttention: simd is '${simd}'; this processor has ${available.join(', ')}.`)
   }
-  return { unregister: register(backend, threads, chosen), threads, simd: chosen }
-}
-
-/** Puts the kernels in the place of those that may be there; returns what takes them out. */
-function register(backend: NodeBackend, threads: number, simd: Simd): () => void {
-  const backendName = tf.getBackend()
-  const kernels = nodeKernels(backend, { threads, simd: SIMD.indexOf(simd) + 1 })
-  const configs = [
-    { kernelName: FORWARD, backendName, kernelFunc: kernels.forward },
-    { kernelName: BACKWARD, backendName, kernelFunc: kernels.backward },
-  ]
-  for (const config of configs) {
-    if (tf.getKernel(config.kernelName, backendName)) tf.unregisterKernel(config.kernelName, backendName)
-    tf.registerKernel(config)
-  }
-  return () => {
-    for (const { kernelName, kernelFunc } of configs) {
-      if (tf.getKernel(kernelName, backendName)?.kernelFunc === kernelFunc) tf.unregisterKernel(kernelName, backendName)
-    }
+  const kernels = nodeKernels(backend, { threads, simd: SIMD.indexOf(chosen) + 1 })
+  const takeOut = replaceKernels(kernels.forward, kernels.backward)
+  const unregister = () => {
+    takeOut()
     kernels.dispose()
   }
+  return { unregister, threads, simd: chosen }
 }
 
 let told = false

@@ -57,6 +57,14 @@ export interface KernelInputs {
   readonly keySegmentIds?: tf.Tensor
 }
 
+/** Inputs of the gradient kernel: those of the forward kernel, its outputs, and the gradients of these; without dLogSumExp that one is 0. */
+export interface BackwardInputs extends KernelInputs {
+  readonly out: tf.TensorInfo
+  readonly logSumExp: tf.TensorInfo
+  readonly dOut: tf.TensorInfo
+  readonly dLogSumExp?: tf.TensorInfo
+}
+
 /** Checks tensors and options; throws a TypeError or RangeError that names the value, the rule and the remedy. */
 export function checkProblem(name: string, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, options: AttentionOptions): Problem {
   checkTensors(name, query, key, value)

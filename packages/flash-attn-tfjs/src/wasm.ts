@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type KernelModule, type LoadOptions, loadKernels, type WasmHeap, wasmHeap } from 'wasm-heap-tfjs'
-import { BACKWARD, FORWARD } from './kernel.ts'
+import { BACKWARD, FORWARD, replaceKernels } from './kernel.ts'
 import { simd as plainSimd, relaxedSimd } from './kernels.generated.ts'
-import type { KernelInputs } from './options.ts'
-import { type BackwardInputs, backwardKernel } from './wasm/backward.ts'
+import type { BackwardInputs } from './options.ts'
+import { backwardKernel } from './wasm/backward.ts'
 import { forwardKernel } from './wasm/forward.ts'
 import { padded } from './wasm/padding.ts'
 
@@ -31,33 +31,20 @@ export interface RegisteredFlashAttention {
  * @throws RangeError for a number of threads that is not a positive integer, or above 1 on a heap that is not shared
  */
 export function registerFlashAttention({ threads, simd = 'auto' }: FlashAttentionOptions = {}): RegisteredFlashAttention {
-  const backendName = tf.getBackend()
   const options: LoadOptions = threads === undefined ? { simd } : { threads, simd }
   const heap = wasmHeap(tf.backend())
   const kernels = loadKernels(heap, { simd: plainSimd, relaxedSimd }, options)
-  const configs = [
-    { kernelName: FORWARD, backendName, kernelFunc: kernelFunc(FORWARD, forwardKernel, heap, kernels) },
-    { kernelName: BACKWARD, backendName, kernelFunc: kernelFunc(BACKWARD, backwardKernel, heap, kernels) },
-  ]
-  for (const config of configs) {
-    if (tf.getKernel(config.kernelName, backendName)) tf.unregisterKernel(config.kernelName, backendName)
-    tf.registerKernel(config)
-  }
-  const unregister = () => {
-    for (const { kernelName, kernelFunc } of configs) {
-      if (tf.getKernel(kernelName, backendName)?.kernelFunc === kernelFunc) tf.unregisterKernel(kernelName, backendName)
-    }
-  }
+  const unregister = replaceKernels(kernelFunc(FORWARD, forwardKernel, heap, kernels), kernelFunc(BACKWARD, backwardKernel, heap, kernels))
   return { unregister, threads: kernels.threads, simd: kernels.simd }
 }
 
-type Kernel = (heap: WasmHeap, kernels: KernelModule, inputs: KernelInputs & BackwardInputs, attrs: object | undefined) => tf.TensorInfo[]
+type Kernel = (heap: WasmHeap, kernels: KernelModule, inputs: BackwardInputs, attrs: object | undefined) => tf.TensorInfo[]
 
 function kernelFunc(name: string, kernel: Kernel, heap: WasmHeap, kernels: KernelModule): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
     if (wasmHeap(backend) !== heap) {
       throw new Error(`${name}: the wasm backend was replaced since registerFlashAttention(); call it again after tf.setBackend('wasm').`)
     }
-    return padded(name, inputs, attrs) ?? kernel(heap, kernels, inputs as unknown as KernelInputs & BackwardInputs, attrs)
+    return padded(name, inputs, attrs) ?? kernel(heap, kernels, inputs as unknown as BackwardInputs, attrs)
   }
 }

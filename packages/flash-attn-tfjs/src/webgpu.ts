@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { BACKWARD, FORWARD } from './kernel.ts'
-import type { KernelInputs } from './options.ts'
-import { type BackwardInputs, backwardKernel } from './webgpu/backward.ts'
+import { BACKWARD, FORWARD, replaceKernels } from './kernel.ts'
+import type { BackwardInputs } from './options.ts'
+import { backwardKernel } from './webgpu/backward.ts'
 import { type Gpu, gpuOf } from './webgpu/device.ts'
 import { forwardKernel } from './webgpu/forward.ts'
 import { type Settings, settingsOf } from './webgpu/settings.ts'
@@ -35,23 +35,11 @@ export function registerFlashAttention({ tiles = 'f32' }: FlashAttentionOptions 
   const backendName = tf.getBackend()
   const gpu = gpuOf(tf.backend(), backendName)
   const settings = settingsOf(gpu.device, tiles)
-  const configs = [
-    { kernelName: FORWARD, backendName, kernelFunc: kernelFunc(FORWARD, forwardKernel, gpu, settings) },
-    { kernelName: BACKWARD, backendName, kernelFunc: kernelFunc(BACKWARD, backwardKernel, gpu, settings) },
-  ]
-  for (const config of configs) {
-    if (tf.getKernel(config.kernelName, backendName)) tf.unregisterKernel(config.kernelName, backendName)
-    tf.registerKernel(config)
-  }
-  const unregister = () => {
-    for (const { kernelName, kernelFunc } of configs) {
-      if (tf.getKernel(kernelName, backendName)?.kernelFunc === kernelFunc) tf.unregisterKernel(kernelName, backendName)
-    }
-  }
+  const unregister = replaceKernels(kernelFunc(FORWARD, forwardKernel, gpu, settings), kernelFunc(BACKWARD, backwardKernel, gpu, settings))
   return { unregister, tiles, subgroups: settings.subgroups }
 }
 
-type Kernel = (gpu: Gpu, settings: Settings, inputs: KernelInputs & BackwardInputs, attrs: object | undefined) => tf.TensorInfo[]
+type Kernel = (gpu: Gpu, settings: Settings, inputs: BackwardInputs, attrs: object | undefined) => tf.TensorInfo[]
 
 function kernelFunc(name: string, kernel: Kernel, gpu: Gpu, settings: Settings): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
@@ -60,6 +48,6 @@ function kernelFunc(name: string, kernel: Kernel, gpu: Gpu, settings: Settings):
         `${name}: the WebGPU backend was replaced since registerFlashAttention(); call it again after tf.setBackend('webgpu').`,
       )
     }
-    return kernel(gpu, settings, inputs as unknown as KernelInputs & BackwardInputs, attrs)
+    return kernel(gpu, settings, inputs as unknown as BackwardInputs, attrs)
   }
 }

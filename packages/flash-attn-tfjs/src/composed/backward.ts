@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tile } from '../mask.ts'
 import type { Problem } from '../options.ts'
 import { type Block, joinRows, takeQueryRows, takeRowNumbers, takeRows, tileOf } from './layout.ts'
-import { tileScores } from './scores.ts'
+import { capOf, tileScores } from './scores.ts'
 import { type Tiles, visibleTiles } from './visible-tiles.ts'
 
 /** What the forward pass kept, and the gradients of its outputs. */
@@ -93,10 +93,6 @@ function tileGradients(
   const scores = tileScores(problem, q, k, tile)
   const weights = tf.exp(tf.sub(scores, lse))
   let dScores: tf.Tensor = tf.mul(weights, tf.mul(tf.sub(tf.matMul(dOut, v, false, true), delta), scale))
-  if (softcap > 0) {
-    // d tanh: 1 − (score / softcap)²; hidden scores have weight 0, their huge value must not become 0 · ∞
-    const ratio = tf.div(tf.maximum(scores, -softcap), softcap)
-    dScores = tf.mul(dScores, tf.sub(1, tf.square(ratio)))
-  }
+  if (softcap > 0) dScores = tf.mul(dScores, capOf(scores, softcap).slope)
   return [tf.matMul(dScores, k), tf.matMul(dScores, q, true, false), tf.matMul(weights, dOut, true, false)]
 }

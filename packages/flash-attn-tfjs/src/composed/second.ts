@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Problem } from '../options.ts'
 import type { Saved } from './backward.ts'
 import { type Block, joinRowNumbers, joinRows, takeQueryRows, takeRowNumbers, takeRows, tileOf } from './layout.ts'
-import { tileScores } from './scores.ts'
+import { capOf, tileScores } from './scores.ts'
 import { visibleTiles } from './visible-tiles.ts'
 
 /** And the gradients of dQuery, dKey and dValue. */
@@ -60,7 +60,10 @@ function replaced(old: tf.Tensor[], more: () => tf.Tensor[]): tf.Tensor[] {
 function queryRows(problem: Problem, { query, out, logSumExp, dOut, dLogSumExp, ddQuery }: SavedTwice, block: Block) {
   const dO = takeQueryRows(problem, dOut, block)
   return {
-    ...{ block, q: takeQueryRows(problem, query, block), a: takeQueryRows(problem, ddQuery, block), dO },
+    block,
+    q: takeQueryRows(problem, query, block),
+    a: takeQueryRows(problem, ddQuery, block),
+    dO,
     lse: takeRowNumbers(problem, logSumExp, block),
     dOutOut: tf.sum(tf.mul(dO, takeQueryRows(problem, out, block)), -1, true),
     dLse: takeRowNumbers(problem, dLogSumExp, block),
@@ -74,13 +77,11 @@ function tileTerms(problem: Problem, { key, value, ddKey, ddValue }: SavedTwice,
   const scores = tileScores(problem, rows.q, k, tileOf(rows.block, block))
   const P = tf.exp(tf.sub(scores, rows.lse))
   const change = tf.mul(tf.add(tf.matMul(rows.a, k, false, true), tf.matMul(rows.q, b, false, true)), scale)
-  // hidden scores have weight 0, their huge value must not become 0 · ∞
-  const ratio = softcap > 0 ? tf.div(tf.maximum(scores, -softcap), softcap) : null
-  const slope = ratio === null ? null : tf.sub(1, tf.square(ratio))
-  const dS = slope === null ? change : tf.mul(change, slope)
+  const cap = softcap > 0 ? capOf(scores, softcap) : null
+  const dS = cap === null ? change : tf.mul(change, cap.slope)
   const G = tf.matMul(rows.dO, v, false, true)
   const gamma = tf.add(tf.sub(G, rows.dOutOut), rows.dLse)
-  return { k, v, b, c, P, change, ratio, slope, dS, G, gamma, E: tf.matMul(rows.dO, c, false, true) }
+  return { k, v, b, c, P, change, cap, dS, G, gamma, E: tf.matMul(rows.dO, c, false, true) }
 }
 
 type Terms = ReturnType<typeof tileTerms>
@@ -95,14 +96,14 @@ function tileSeconds(
   { scale, softcap }: Problem,
   { q, a, dO, dOutOut }: ReturnType<typeof queryRows>,
   [lDot, gammaDot, eDot]: tf.Tensor[],
-  { k, v, b, c, P, change, ratio, slope, dS, G, gamma, E }: Terms,
+  { k, v, b, c, P, change, cap, dS, G, gamma, E }: Terms,
 ): tf.Tensor[] {
   const X = tf.add(tf.sub(tf.mul(gamma, dS), tf.mul(G, lDot!)), E)
   const meanX = tf.add(tf.sub(gammaDot!, tf.mul(dOutOut, lDot!)), eDot!)
   const first = tf.mul(P, gamma) // gradient of the scores in the first backward pass
   let ofScores = tf.mul(P, tf.sub(X, meanX))
-  if (ratio !== null) ofScores = tf.sub(ofScores, tf.mul(tf.mul(first, change), tf.mul(ratio, 2 / softcap)))
-  const inner = (x: tf.Tensor) => tf.mul(slope === null ? x : tf.mul(x, slope), scale)
+  if (cap !== null) ofScores = tf.sub(ofScores, tf.mul(tf.mul(first, change), tf.mul(cap.ratio, 2 / softcap)))
+  const inner = (x: tf.Tensor) => tf.mul(cap === null ? x : tf.mul(x, cap.slope), scale)
   const [Z, F, PDot] = [inner(ofScores), inner(first), tf.mul(P, tf.sub(dS, lDot!))]
   return [
     tf.add(tf.matMul(Z, k), tf.matMul(F, b)),

@@ -1,11 +1,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
 import type { KernelModule, WasmHeap } from 'wasm-heap-tfjs'
-import { type KernelInputs, type Problem, problemOf } from '../options.ts'
+import { type BackwardInputs, type Problem, problemOf } from '../options.ts'
 import { addresses, BLOCK, CHUNK_ROWS, PROBLEM_BYTES, writeProblem } from './problem.ts'
 import { withScratch } from './scratch.ts'
 import { prepareSegments } from './segments.ts'
-
-export type BackwardInputs = KernelInputs & { readonly [Name in 'out' | 'logSumExp' | 'dOut']: TensorInfo }
 
 /** Tasks to cut a gradient into at least. Fewer (batch × key heads) are split; from the shapes alone, so that sums are the same on any number of threads. */
 const MIN_TASKS = 8
@@ -16,14 +14,15 @@ const SUM_CHUNK = 16_384
 export function backwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: BackwardInputs, attrs: object | undefined): TensorInfo[] {
   const problem = problemOf(inputs, attrs)
   const { B, T, H, K, D } = problem
-  const { query, key, value, out, logSumExp, dOut } = inputs
+  const { query, key, value, out, logSumExp, dOut, dLogSumExp } = inputs
   const { groupSplits, keySplits } = split(problem)
   return withScratch(heap, (scratch) => {
     const [dQuery, dKey, dValue] = [query, key, value].map(({ shape }) => scratch.makeOutput(shape)) as [TensorInfo, TensorInfo, TensorInfo]
     const parts = (numSplits: number, size: number) => (numSplits > 1 ? scratch.allocate(4 * (numSplits - 1) * size) : 0)
     const address = scratch.allocate(PROBLEM_BYTES)
     const scratchBytes = kernels.exports.backwardScratch!(D)
-    const at = addresses(heap, { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue })
+    const optional: Record<string, TensorInfo> = dLogSumExp ? { dLogSumExp } : {}
+    const at = addresses(heap, { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, ...optional })
     const fields = {
       ...prepareSegments(heap, kernels, problem, scratch),
       delta: scratch.allocate(4 * B * H * T),

@@ -4,7 +4,7 @@ import type { Problem } from '../options.ts'
 
 /** Fields of `Problem` in ../../assembly/problem.ts, in its order; every one takes 4 bytes. */
 const FIELDS = [
-  ...['query', 'key', 'value', 'out', 'logSumExp', 'dOut', 'delta', 'dQuery', 'dKey', 'dValue'],
+  ...['query', 'key', 'value', 'out', 'logSumExp', 'dOut', 'dLogSumExp', 'delta', 'dQuery', 'dKey', 'dValue'],
   ...['dQueryParts', 'dKeyParts', 'dValueParts', 'queryIds', 'keyIds', 'queryRanges', 'keyRanges', 'scratch', 'scratchBytes'],
   ...['B', 'T', 'S', 'H', 'K', 'D', 'causal', 'window', 'chunkRows', 'groupSplits', 'keySplits', 'scale', 'softcap'],
 ] as const

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
-import { type KernelInputs, problemOf } from '../options.ts'
+import { type BackwardInputs, problemOf } from '../options.ts'
 import { type Dispatch, dispatch, type Gpu, type Scratch, withTensors } from './device.ts'
 import { idsScratch, prepareSegments } from './segments.ts'
 import { type Settings, variantOf } from './settings.ts'
@@ -8,10 +8,6 @@ import { deltaShader } from './wgsl/delta.ts'
 import { gradientKeyShader, type KeyGradient } from './wgsl/gradient-key.ts'
 import { gradientQueryShader } from './wgsl/gradient-query.ts'
 import { problemUniforms } from './wgsl/problem.ts'
-
-export type BackwardInputs = KernelInputs & { readonly [Name in 'out' | 'logSumExp' | 'dOut']: TensorInfo } & {
-  readonly dLogSumExp?: TensorInfo
-}
 
 /** Beyond this head dim the sums of dKey and dValue do not fit a thread's registers together, and each gets a pass. */
 const BOTH_UP_TO = 128
