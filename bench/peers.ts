@@ -49,8 +49,12 @@ function makePeer(id: PeerId, threads: number): Peer {
       ? [python, file('peers/python/serve.py'), variant, String(threads)]
       : [process.execPath, ...process.execArgv, file('serve-peer.ts'), module, variant, String(threads)]
   const environment = {
-    ...{ TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1', TF_CPP_MIN_LOG_LEVEL: '2' },
-    ...{ OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) },
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    TF_NUM_INTEROP_THREADS: '1',
+    TF_CPP_MIN_LOG_LEVEL: '2',
+    OMP_NUM_THREADS: String(threads),
+    OPENBLAS_NUM_THREADS: String(threads),
+    MKL_NUM_THREADS: String(threads),
   }
   return { engine, peer: name, threads, command, environment }
 }

@@ -23,7 +23,9 @@ export function rowsOf({ name, flops, bytes, traffic }: Case, outcomes: readonly
       const reference = ours(engine, threads)?.parts[part]
       rows.push({
         case: [part, name].filter(Boolean).join(' '),
-        ...{ engine, peer: peer.peer, threads },
+        engine,
+        peer: peer.peer,
+        threads,
         milliseconds: milliseconds ?? null,
         gflops: gflops || null,
         fractionOfPeak: reached && peak ? reached / peak : null,

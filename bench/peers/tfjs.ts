@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
-import { startTfjsNode } from '../../packages/flash-attn-tfjs/test/support/node.ts'
+import { startTfjsNode } from '../../test/support/tfjs-node.ts'
 import type { Engine, Prepared, Start } from '../serve-peer.ts'
 import { residentMemory, watchHeap } from './memory.ts'
 import { bestWritten, flash, naive } from './tfjs/attend.ts'

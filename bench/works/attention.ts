@@ -1,4 +1,4 @@
-import { by, fractions, goalOf, percent, speedups, times } from '../goals.ts'
+import { by, firstCall, fractions, goalOf, percent, speedups, times } from '../goals.ts'
 import type { Case } from '../measure.ts'
 import { both, peer } from '../peers.ts'
 import type { Row } from '../row.ts'
@@ -17,8 +17,8 @@ const peersAt = (T: number) => [
 ]
 
 /** Causal: a query sees half of the keys, so `2·H·T²·D` forward, and two and a half times as much backward. */
-const flopsOf = (T: number, D: number) => {
-  const forward = 2 * H * T * T * D
+const flopsOf = (T: number, D: number, heads = H) => {
+  const forward = 2 * heads * T * T * D
   return { forward, backward: 2.5 * forward, 'forward + backward': 3.5 * forward }
 }
 
@@ -44,15 +44,16 @@ function cases(quick: boolean): Case[] {
     }),
   )
   const single = (name: string, T: number, peers: Case['peers'], work = 'attention'): Case => ({
-    ...{ name, work, peers },
+    name,
+    work,
+    peers,
     input: { T, H, D: 64 },
     flops: work === 'attention' ? flopsOf(T, 64) : { '': 0 },
   })
   // two heads: a software adapter takes a minute for eight
   const webgpu = (T: number): Case => {
-    const { forward } = flopsOf(T, 64)
-    const flops = { forward: forward / 4, backward: (2.5 * forward) / 4, 'forward + backward': (3.5 * forward) / 4 }
-    return { ...single(`T ${T} H 2 D 64, WebGPU`, T, [peer('webgpuOurs'), peer('webgpuNaive')]), input: { T, H: 2, D: 64 }, flops }
+    const base = single(`T ${T} H 2 D 64, WebGPU`, T, [peer('webgpuOurs'), peer('webgpuNaive')])
+    return { ...base, input: { T, H: 2, D: 64 }, flops: flopsOf(T, 64, 2) }
   }
   const callers = quick ? [peer('ours')] : [...both('ours'), peer('stock'), peer('nodeOurs')]
   const first = single('first call, T 128 D 64', 128, callers, 'first attention')
@@ -103,17 +104,6 @@ function goals(rows: readonly Row[]): Goal[] {
     ),
     firstCall(rows),
   ]
-}
-
-/** Of any work: the first call on one thread. */
-export function firstCall(rows: readonly Row[]): Goal {
-  const values = rows.filter((row) => row.case.startsWith('first call') && by('wasm', 'ours', 1)(row) && row.milliseconds !== null)
-  return goalOf({
-    goal: 'first call with compilation, 1 thread: < 20 ms',
-    values: values.map((row) => ({ case: row.case, value: -row.milliseconds! })),
-    atLeast: -20,
-    format: (value) => `${(-value).toFixed(1)} ms`,
-  })
 }
 
 const rowsOfPart = (part: string, D: number) => new RegExp(`^${part.replace('+', '\\+')} (T \\d+) D ${D}$`)

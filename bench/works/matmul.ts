@@ -1,9 +1,8 @@
-import { by, fractions, goalOf, percent, speedups, times } from '../goals.ts'
+import { by, firstCall, fractions, goalOf, percent, speedups, times } from '../goals.ts'
 import type { Case } from '../measure.ts'
 import { both, peer } from '../peers.ts'
 import type { Row } from '../row.ts'
 import type { Goal, Work } from '../work.ts'
-import { firstCall } from './attention.ts'
 
 type Form = 'NN' | 'NT' | 'TN' | 'TT'
 const forms: readonly Form[] = ['NN', 'NT', 'TN', 'TT']

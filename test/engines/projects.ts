@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { playwright } from '@vitest/browser-playwright'
 import type { TestProjectConfiguration } from 'vitest/config'
+import { peersFolder } from '../../bench/peers/peers-folder.ts'
 
 const conditions = ['@repo/source', 'module', 'browser', 'import', 'default']
 const tests = { include: ['packages/*/test/engines/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 }
@@ -68,7 +69,7 @@ const engines = [
   {
     name: 'node',
     make: () => node('node', 'node'),
-    missing: !existsSync('node_modules/.cache/peers/node_modules/@tensorflow/tfjs-node/package.json') && 'bench/setup-peers',
+    missing: !existsSync(`${peersFolder}node_modules/@tensorflow/tfjs-node/package.json`) && 'bench/setup-peers',
   },
 ]
 

@@ -9,9 +9,9 @@ import { registerFlashAttention } from 'flash-attn-tfjs/node'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { expectClose } from '../../../test/support/close.ts'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
+import { hasTfjsNode, startTfjsNode } from '../../../test/support/tfjs-node.ts'
 import { buildAddon } from '../src/node/build.ts'
 import { makeInputs, packedIds, run, runOracle, uniform } from './support/cases.ts'
-import { hasTfjsNode, startTfjsNode } from './support/node.ts'
 import type { OracleProblem } from './support/oracle.ts'
 import { expectRandomProblems, expectSameBits, parts } from './support/problems.ts'
 
@@ -135,7 +135,8 @@ describe.skipIf(!hasTfjsNode)('tfjs-node (skipped unless bench/setup-peers has i
       K: 1,
       D: 16,
       causal: true,
-      ...{ queryIds: ids.slice(0, 128), keyIds: ids.slice(0, 128) },
+      queryIds: ids.slice(0, 128),
+      keyIds: ids.slice(0, 128),
     }
     const inputs = makeInputs(problem, 5)
     const repeat = (times: number) => {

@@ -1,19 +1,13 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
-import { buildAddon } from '../../src/node/build.ts'
-
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
-const peers = join(root, 'node_modules/.cache/peers/')
-const sources = join(root, 'packages/flash-attn-tfjs/native')
-
-/** The prebuilt addon's place; not in git. */
-export const binary = join(root, 'packages/flash-attn-tfjs-linux-x64/dist/flash-attention.node')
+import { loadPeer, peersFolder } from '../../bench/peers/peers-folder.ts'
+import { sources } from '../../packages/flash-attn-tfjs/src/node/addon.ts'
+import { buildAddon } from '../../packages/flash-attn-tfjs/src/node/build.ts'
+import { binary } from '../../scripts/native-binary.ts'
 
 /** Whether `bench/setup-peers` has installed tfjs-node. */
-export const hasTfjsNode = existsSync(join(peers, 'node_modules/@tensorflow/tfjs-node/package.json'))
+export const hasTfjsNode = existsSync(`${peersFolder}node_modules/@tensorflow/tfjs-node/package.json`)
 
 /** Loads tfjs-node and makes it the backend; builds the addon first if a source is newer. False where there is no tfjs-node. */
 export async function startTfjsNode(): Promise<boolean> {
@@ -21,6 +15,6 @@ export async function startTfjsNode(): Promise<boolean> {
   const changed = Math.max(...readdirSync(sources).map((file) => statSync(join(sources, file)).mtimeMs))
   if (!existsSync(binary) || statSync(binary).mtimeMs < changed) await buildAddon(sources, binary)
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
-  createRequire(peers)('@tensorflow/tfjs-node')
+  loadPeer('', '@tensorflow/tfjs-node')
   return tf.setBackend('tensorflow')
 }
