@@ -1,4 +1,6 @@
 import { checkCount } from './check.ts'
+import { bestFitDecreasing } from './plan-all.ts'
+import { roomStacks } from './room-stacks.ts'
 
 export type LengthStrategy = 'next-fit' | 'first-fit' | 'best-fit' | 'first-fit-decreasing' | 'best-fit-decreasing'
 
@@ -6,6 +8,7 @@ export type LengthStrategy = 'next-fit' | 'first-fit' | 'best-fit' | 'first-fit-
  * Plans without packing: `bins[i]` holds the indices of the lengths that share bin i, and no bin exceeds `capacity`.
  * Bins against the least possible number OPT: 'next-fit', which knows only the last bin, at most `2·OPT`; 'first-fit' and 'best-fit'
  * `1.7·OPT`; sorted by length first, 'first-fit-decreasing' `11/9·OPT + 2/3` and 'best-fit-decreasing' (default) `11/9·OPT + 4`. O(n log n).
+ * The indices of a bin stand in the order they were placed; for the default, whose plan is that of `planRows`, in their own order.
  * @throws RangeError for a capacity or length that is no whole number ≥ 1, a length beyond the capacity, or an unknown strategy.
  * @see Johnson 1973 (best-fit-decreasing, next-fit); Dósa 2007 (first-fit-decreasing); Dósa & Sgall 2013, 2014 (first-fit, best-fit)
  */
@@ -16,17 +19,24 @@ export function packLengths(lengths: ArrayLike<number>, capacity: number, strate
     if (lengths[i]! > capacity)
       throw new RangeError(`packLengths: lengths[${i}] is ${lengths[i]}, beyond the capacity ${capacity}. Split it first.`)
   }
-  const order = Array.from(lengths, (_, i) => i)
-  if (strategy.endsWith('-decreasing')) order.sort((a, b) => lengths[b]! - lengths[a]!)
+  const inOrder = Array.from(lengths, (_, i) => i)
   switch (strategy) {
     case 'next-fit':
-      return nextFit(order, lengths, capacity)
+      return nextFit(inOrder, lengths, capacity)
     case 'first-fit':
+      return firstFit(inOrder, lengths, capacity)
     case 'first-fit-decreasing':
-      return firstFit(order, lengths, capacity)
+      return firstFit(
+        inOrder.sort((a, b) => lengths[b]! - lengths[a]!),
+        lengths,
+        capacity,
+      )
     case 'best-fit':
-    case 'best-fit-decreasing':
-      return bestFit(order, lengths, capacity)
+      return bestFit(inOrder, lengths, capacity)
+    case 'best-fit-decreasing': {
+      const { order, starts } = bestFitDecreasing(lengths, capacity)
+      return Array.from(starts.subarray(1), (end, row) => Array.from(order.subarray(starts[row], end)))
+    }
     default:
       throw new RangeError(
         `packLengths: strategy is '${String(strategy)}'; choose 'next-fit', 'first-fit', 'best-fit', 'first-fit-decreasing' or 'best-fit-decreasing'.`,
@@ -56,27 +66,20 @@ function firstFit(order: readonly number[], lengths: ArrayLike<number>, capacity
     return []
   })
   for (const index of order) {
-    const bin = rooms.firstAtLeast(lengths[index]!, 0)
+    const bin = rooms.firstAtLeast(lengths[index]!)
     bins[bin]!.push(index)
     rooms.set(bin, rooms.get(bin) - lengths[index]!)
   }
   return bins.filter((bin) => bin.length > 0)
 }
 
-/** Leaf r is 1 while some bin has room r: the first such leaf from the length on is best-fit's choice. */
 function bestFit(order: readonly number[], lengths: ArrayLike<number>, capacity: number): number[][] {
+  const rows = roomStacks(capacity)
   const bins: number[][] = []
-  const byRoom: (number[] | undefined)[] = []
-  const occupied = maximumTree(capacity + 1)
   for (const index of order) {
-    const room = occupied.firstAtLeast(1, lengths[index]!)
-    const bin = room < 0 ? bins.push([]) - 1 : byRoom[room]!.pop()!
-    if (room >= 0 && byRoom[room]!.length === 0) occupied.set(room, 0)
-    bins[bin]!.push(index)
-    const left = (room < 0 ? capacity : room) - lengths[index]!
-    byRoom[left] ??= []
-    byRoom[left].push(bin)
-    occupied.set(left, 1)
+    const bin = rows.place(lengths[index]!)
+    bins[bin] ??= []
+    bins[bin].push(index)
   }
   return bins
 }
@@ -93,14 +96,9 @@ function maximumTree(size: number) {
       nodes[node] = value
       for (node >>= 1; node >= 1; node >>= 1) nodes[node] = Math.max(nodes[2 * node]!, nodes[2 * node + 1]!)
     },
-    /** The first leaf from `from` on whose value is at least `least`; −1 if there is none. */
-    firstAtLeast(least: number, from: number): number {
-      let node = width + from
-      while (nodes[node]! < least) {
-        while (node & 1) node >>= 1 // up, as long as it is a right child
-        if (node === 0) return -1
-        node++
-      }
+    /** The first leaf whose value is at least `least`, which one is. */
+    firstAtLeast(least: number): number {
+      let node = 1
       while (node < width) node = nodes[2 * node]! >= least ? 2 * node : 2 * node + 1
       return node - width
     },

@@ -19,14 +19,19 @@ function hash(text: string): number {
   return value
 }
 
-/** The items in random order (Fisher–Yates on indices). */
-export function* shuffled<Item>(items: readonly Item[], random: () => number): Generator<Item, undefined> {
-  const order = Uint32Array.from(items, (_, i) => i)
-  for (let i = 0; i < order.length; i++) {
-    const j = i + Math.floor(random() * (order.length - i))
+/** 0 … length − 1 in random order (Fisher–Yates). */
+export function* shuffledIndices(length: number, random: () => number): Generator<number, undefined> {
+  const order = Uint32Array.from({ length }, (_, i) => i)
+  for (let i = 0; i < length; i++) {
+    const j = i + Math.floor(random() * (length - i))
     const chosen = order[j]!
     order[j] = order[i]!
     order[i] = chosen
-    yield items[chosen]!
+    yield chosen
   }
+}
+
+/** The items in random order. */
+export function* shuffled<Item>(items: readonly Item[], random: () => number): Generator<Item, undefined> {
+  for (const index of shuffledIndices(items.length, random)) yield items[index]!
 }

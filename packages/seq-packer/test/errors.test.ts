@@ -1,4 +1,4 @@
-import { type Document, type Json, mix, pack, packLengths, split, utilisation } from 'seq-packer'
+import { type Document, type Json, mix, pack, packAll, packLengths, repack, split, utilisation } from 'seq-packer'
 import { describe, expect, it } from 'vitest'
 import { documentsOf } from './support.ts'
 
@@ -74,7 +74,49 @@ describe('errors name the value, the rule and the fix', () => {
     [
       'pack: overlong',
       () => pack(texts, { strategy: 'pad', rowLength: 8, overlong: 'drop' as never }),
-      "pack: overlong is 'drop'; choose 'split' (default) or 'truncate'.",
+      "pack: overlong is 'drop'; choose 'split' (default), 'truncate' or 'refuse'.",
+    ],
+    [
+      'pack: overlap',
+      () => pack(texts, { strategy: 'concat', rowLength: 8, overlap: 8 }),
+      'pack: overlap is 8, rowLength 8; a row must hold more than it repeats. Choose a smaller overlap.',
+    ],
+    [
+      'pack: overlap without a cut',
+      () => pack(texts, { strategy: 'pad', rowLength: 8, overlap: 2, overlong: 'truncate' }),
+      "pack: overlap is 2, but overlong 'truncate' cuts nothing in two. Leave one of them out.",
+    ],
+    [
+      'pack: buffer',
+      () => pack(texts, { strategy: 'best-fit', rowLength: 8, buffer: 0 }),
+      'pack: buffer is 0; it must be a whole number ≥ 1.',
+    ],
+    [
+      'pack: buffer and openRows',
+      () => pack(texts, { strategy: 'best-fit', rowLength: 8, buffer: 9, openRows: 2 }),
+      'pack: buffer and openRows are two ways to find a row; give one of them.',
+    ],
+    [
+      'pack: a document longer than any row',
+      () => [...pack(documentsOf([3, 9]), { strategy: 'best-fit', rowLength: 8, overlong: 'refuse' })],
+      "pack: document 'texts-1' of source 'texts' has 9 tokens, a row 8. Leave it out, choose a longer rowLength, or overlong 'split' or 'truncate'.",
+    ],
+    ['packAll: no documents', () => packAll([], { rowLength: 8, seed: 1 }), 'packAll: there are no documents; give at least one.'],
+    ['packAll: seed', () => packAll(texts, { rowLength: 8, seed: 0.5 }), 'packAll: seed is 0.5; it must be a whole number.'],
+    [
+      'packAll: an empty document',
+      () => packAll([...texts, { id: 'x', source: 's', tokens: [] }], { rowLength: 8, seed: 1 }),
+      'packAll: document 2 has 0 tokens. Leave out empty documents.',
+    ],
+    [
+      'packAll: a document longer than any row',
+      () => packAll(documentsOf([3, 9]), { rowLength: 8, seed: 1, overlong: 'refuse' }),
+      "packAll: document 1, 'texts-1', has 9 tokens, a row 8. Leave it out, choose a longer rowLength, or overlong 'split' or 'truncate'.",
+    ],
+    [
+      'packAll: lengths that are not those of the documents',
+      () => packAll({ lengths: [5, 5], at: (index) => texts[index]! }, { rowLength: 8, seed: 1 }).next(),
+      'it was planned with',
     ],
     [
       'pack: paddingToken',
@@ -146,6 +188,17 @@ describe('a state is refused over other data or with other settings', () => {
       "mix.restore: source 'texts' holds fewer than the 3 items the state counted. Pass the same data.",
     ],
     ['pack: rowLength', () => rows(6).restore(used(rows())), 'pack.restore: the state was made with rowLength 8, here it is 6.'],
+    [
+      'pack: overlap',
+      () => pack(stream(), { strategy: 'best-fit', rowLength: 8, overlap: 1 }).restore(used(rows())),
+      'made with overlap 0, here it is 1.',
+    ],
+    ['repack: a state of mix', () => repack(used(stream()), { strategy: 'pad', rowLength: 8 }), 'repack.restore: got {"kind":"mix"'],
+    [
+      'packAll: data',
+      () => packAll(documentsOf([3, 5]), { rowLength: 8, seed: 1 }).restore(packAll(texts, { rowLength: 8, seed: 1 }).state()),
+      'packAll.restore: the state was made with tokens 7, here it is 8. Pass the same, or begin anew.',
+    ],
     ['pack: a state of mix', () => rows().restore(used(stream())), 'pack.restore: got {"kind":"mix"'],
     ['pack: nothing', () => rows().restore(null), "pack.restore: got null; it must be what pack's state() returned."],
     [
@@ -154,7 +207,7 @@ describe('a state is refused over other data or with other settings', () => {
         const state = used(pack(documentsOf([30, 30]), { strategy: 'concat', rowLength: 8 }))
         pack(documentsOf([9, 30]), { strategy: 'concat', rowLength: 8 }).restore(state)
       },
-      "pack.restore: document 'texts-0' has fewer than 24 tokens. Pass the same data as before.",
+      "pack.restore: document 'texts-0' has 9 tokens, the state needs 30. Pass the same data as before.",
     ],
     [
       'pack: fewer documents',

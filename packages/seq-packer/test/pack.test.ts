@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { type Document, mix, type PackOptions, pack, utilisation } from 'seq-packer'
+import { type Document, mix, type PackOptions, pack, repack, utilisation } from 'seq-packer'
 import { describe, expect, it } from 'vitest'
-import { documents, documentsOf, options, plain, segmentsOf, stopped, take } from './support.ts'
+import { documents, documentsOf, freshTokens, options, plain, segmentsOf, stopped, take } from './support.ts'
 
 const flattened: {
   cases: { documents: number[][]; input_ids: number[]; labels: number[]; position_ids: number[]; seq_idx: number[] }[]
 } = JSON.parse(readFileSync(new URL('./golden/flattened.json', import.meta.url), 'utf8'))
 
 /** The naive twin: rows as lists of pieces, every decision spelt out. */
-function naive(documents: readonly Document[], { rowLength, ...rest }: PackOptions): number[][][] {
+function naive(documents: readonly Document[], { rowLength, overlap = 0, ...rest }: PackOptions): number[][][] {
+  if ('buffer' in rest && rest.buffer) return buffered(documents, rowLength, overlap, rest.buffer)
   const used = (row: number[][]) => row.flat().length
   const ready: number[][][] = []
   let open: number[][][] = []
@@ -18,11 +19,12 @@ function naive(documents: readonly Document[], { rowLength, ...rest }: PackOptio
     open = open.filter((own) => own !== row)
   }
   for (const document of documents) {
-    let left = Array.from(document.tokens)
-    while (left.length > 0) {
+    const tokens = Array.from(document.tokens)
+    for (let placed = 0; placed < tokens.length; ) {
       const room = rest.strategy === 'concat' && open[0] ? rowLength - used(open[0]) : rowLength
-      const piece = left.slice(0, room)
-      left = left.slice(room)
+      const from = Math.max(0, placed - overlap)
+      const piece = tokens.slice(from, from + room)
+      placed = from + piece.length
       const fitting = open.filter((row) => used(row) + piece.length <= rowLength)
       if (rest.strategy === 'best-fit') fitting.sort((a, b) => used(b) - used(a))
       const row = rest.strategy === 'pad' ? undefined : fitting[0]
@@ -30,12 +32,46 @@ function naive(documents: readonly Document[], { rowLength, ...rest }: PackOptio
       else open.push([piece])
       const target = row ?? open.at(-1)!
       if (used(target) === rowLength) leave(target)
-      const most = rest.strategy === 'pad' ? 0 : rest.strategy === 'concat' ? 1 : (rest.openRows ?? 64)
+      const most = rest.strategy === 'pad' ? 0 : rest.strategy === 'concat' ? 1 : 'openRows' in rest ? (rest.openRows ?? 64) : 64
       if (open.length > most) leave(open[0]!)
     }
   }
   return [...ready, ...open]
 }
+
+function buffered(documents: readonly Document[], rowLength: number, overlap: number, buffer: number): number[][][] {
+  const pieces: number[][] = []
+  for (const document of documents) {
+    const tokens = Array.from(document.tokens)
+    for (let placed = 0; placed < tokens.length; ) {
+      const from = Math.max(0, placed - overlap)
+      pieces.push(tokens.slice(from, from + rowLength))
+      placed = from + pieces.at(-1)!.length
+    }
+  }
+  const waiting = pieces.splice(0, buffer)
+  const rows: number[][][] = []
+  while (waiting.length > 0) {
+    const row: number[][] = []
+    let chosen: number[] | undefined = waiting[0]
+    while (chosen) {
+      row.push(chosen)
+      waiting.splice(waiting.indexOf(chosen), 1, ...pieces.splice(0, 1))
+      // what is read takes its place at the end
+      const read = waiting.length
+      if (read > 1 && waiting.some((piece, i) => i > 0 && order(piece) < order(waiting[i - 1]!)))
+        waiting.sort((a, b) => order(a) - order(b))
+      const room = rowLength - row.flat().length
+      const fitting = waiting.filter((piece) => piece.length <= room)
+      const longest = Math.max(...fitting.map((piece) => piece.length))
+      chosen = fitting.find((piece) => piece.length === longest)
+    }
+    rows.push(row.sort((a, b) => order(a) - order(b)))
+  }
+  return rows
+}
+/** Pieces by their last token: tokens grow through the stream. */
+const order = (piece: readonly number[]) => piece.at(-1)!
 
 describe('pack', () => {
   it('makes the rows of the naive twin', () => {
@@ -47,14 +83,20 @@ describe('pack', () => {
     )
   })
 
-  it('loses nothing, doubles nothing, keeps the order within a row', () => {
+  it('loses nothing, doubles nothing but the overlap, keeps the order within a row', () => {
     fc.assert(
       fc.property(documents, options, (documents, options) => {
-        const rows = [...pack(documents, options)].map(segmentsOf)
+        const rows = [...pack(documents, options)]
         const all = documents.flatMap(({ tokens }) => Array.from(tokens))
-        expect(rows.flat(2).toSorted((a, b) => a - b)).toEqual(all) // tokens grow from document to document
-        if (options.strategy === 'concat' || options.strategy === 'pad') expect(rows.flat(2)).toEqual(all)
-        for (const row of rows) expect(row.flat()).toEqual(row.flat().toSorted((a, b) => a - b))
+        const fresh = freshTokens(rows)
+        expect(fresh.toSorted((a, b) => a - b)).toEqual(all) // tokens grow from document to document
+        if (options.strategy === 'concat' || options.strategy === 'pad') expect(fresh).toEqual(all)
+        const segments = rows.map(segmentsOf)
+        if (!options.overlap) expect(segments.flat(2).length).toBe(all.length)
+        for (const row of segments) {
+          expect(row.map(order)).toEqual(row.map(order).toSorted((a, b) => a - b))
+          for (const segment of row) expect(segment).toEqual(segment.map((_, t) => segment[0]! + t)) // the order inside documents
+        }
       }),
       { numRuns: 200 },
     )
@@ -70,10 +112,41 @@ describe('pack', () => {
           expect([...row.tokens]).toEqual([...segments.flat(), ...padding.map(() => paddingToken)])
           expect([...row.segmentIds]).toEqual([...segments.flatMap((own, i) => own.map(() => i + 1)), ...padding])
           expect([...row.positions]).toEqual([...segments.flatMap((own) => own.map((_, t) => t)), ...padding])
-          expect([...row.lossWeights]).toEqual([...segments.flatMap((own) => own.map((x, t) => (t === 0 ? 0 : (x % 7) / 2))), ...padding])
+          if (!options.overlap)
+            expect([...row.lossWeights]).toEqual([...segments.flatMap((own) => own.map((x, t) => (t === 0 ? 0 : (x % 7) / 2))), ...padding])
         }
       }),
       { numRuns: 200 },
+    )
+  })
+
+  it('with an overlap predicts every token but the first of a document exactly once', () => {
+    fc.assert(
+      fc.property(documents, options, (documents, options) => {
+        if (!options.overlap) return
+        const weighed = documents.map((own) => ({ ...own, lossWeights: Array.from(own.tokens, (token) => 1 + (token % 7)) }))
+        const predicted = [...pack(weighed, options)].flatMap(({ tokens, lossWeights }) =>
+          Array.from(tokens, (token, t) => [token, lossWeights[t]!]).filter(([, weight]) => weight! > 0),
+        )
+        const wanted = documents.flatMap(({ tokens }) => Array.from(tokens).slice(1))
+        expect(predicted.toSorted((a, b) => a[0]! - b[0]!)).toEqual(wanted.map((token) => [token, 1 + (token % 7)]))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('chunk takes full rows of one document each, and nothing else', () => {
+    fc.assert(
+      fc.property(documents, fc.integer({ min: 2, max: 12 }), fc.nat(11), (documents, rowLength, overlap) => {
+        fc.pre(overlap < rowLength)
+        const rows = [...pack(documents, { strategy: 'chunk', rowLength, overlap })].map(segmentsOf)
+        const wanted = documents.flatMap(({ tokens }) => {
+          const starts = Array.from(tokens, (_, t) => t).filter((t) => t % (rowLength - overlap) === 0 && t + rowLength <= tokens.length)
+          return starts.map((start) => [Array.from(tokens).slice(start, start + rowLength)])
+        })
+        expect(rows).toEqual(wanted)
+      }),
+      { numRuns: 300 },
     )
   })
 
@@ -114,7 +187,7 @@ describe('pack', () => {
         const { rows, tokens, padding, fraction } = utilisation(pack(documents, options))
         expect(tokens + padding).toBe(rows * options.rowLength)
         if (options.strategy === 'concat') expect(padding).toBeLessThan(options.rowLength)
-        if (options.strategy === 'pad' || rows < 2) return
+        if (options.strategy === 'pad' || 'buffer' in options || rows < 2) return
         expect(tokens).toBeGreaterThan(options.rowLength * Math.floor(rows / 2))
         expect(fraction).toBe(tokens / (tokens + padding))
       }),
@@ -207,5 +280,41 @@ describe('pack: restore gives exactly the rows that were to come', () => {
     fresh.restore(state)
     expect([...fresh].map(plain)).toEqual(rest.map(plain))
     expect(() => read.restore(state)).toThrow('pack: documents is a generator that has been read already; it cannot go back.')
+  })
+})
+
+describe('repack: the same documents in rows of another length', () => {
+  it('loses nothing, doubles nothing, from any row to any other packing, and is resumed like any', () => {
+    fc.assert(
+      fc.property(documents, options, options, fc.nat(12), fc.nat(6), (documents, before, after, count, more) => {
+        const first = pack(documents, before)
+        const head = take(first, count)
+        const second = pack(documents, after)
+        second.restore(repack(JSON.parse(JSON.stringify(first.state())), after))
+        const middle = take(second, more)
+        const third = pack(documents, after)
+        third.restore(stopped(second, 0).state)
+        const all = documents.flatMap(({ tokens }) => Array.from(tokens))
+        const rows = [...head, ...middle, ...third]
+        expect(freshTokens(rows).toSorted((a, b) => a - b)).toEqual(all)
+        if (!before.overlap && !after.overlap) expect(rows.flatMap(segmentsOf).flat().length).toBe(all.length)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('puts a document together again that was cut and is still here', () => {
+    const documents = documentsOf([3, 9])
+    const short = pack(documents, { strategy: 'first-fit', rowLength: 4 })
+    expect(segmentsOf(short.next().value!)).toEqual([[1000, 1001, 1002, 1003]])
+    const options: PackOptions = { strategy: 'concat', rowLength: 8 }
+    const long = pack(documents, options)
+    long.restore(repack(short.state(), options))
+    expect([...long].map(segmentsOf)).toEqual([
+      [
+        [0, 1, 2],
+        [1004, 1005, 1006, 1007, 1008],
+      ],
+    ])
   })
 })

@@ -7,17 +7,38 @@ export const documentsOf = (lengths: readonly number[], source = 'texts'): Docum
 
 export const documents = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 40 }).map((lengths) => documentsOf(lengths))
 
-export const options: fc.Arbitrary<PackOptions> = fc.integer({ min: 2, max: 24 }).chain((rowLength) =>
-  fc.oneof(
-    fc.constant<PackOptions>({ strategy: 'concat', rowLength }),
-    fc.constant<PackOptions>({ strategy: 'pad', rowLength }),
-    fc.record({
-      strategy: fc.constantFrom('first-fit' as const, 'best-fit' as const),
-      rowLength: fc.constant(rowLength),
-      openRows: fc.integer({ min: 1, max: 6 }),
+export const options: fc.Arbitrary<PackOptions> = fc
+  .integer({ min: 2, max: 24 })
+  .chain((rowLength) => fc.tuple(fc.constant(rowLength), fc.oneof(fc.constant(0), fc.integer({ min: 0, max: rowLength - 1 }))))
+  .chain(([rowLength, overlap]) =>
+    fc.oneof(
+      fc.constantFrom<PackOptions>({ strategy: 'concat', rowLength, overlap }, { strategy: 'pad', rowLength, overlap }),
+      fc.record({
+        strategy: fc.constantFrom('first-fit' as const, 'best-fit' as const),
+        rowLength: fc.constant(rowLength),
+        overlap: fc.constant(overlap),
+        openRows: fc.integer({ min: 1, max: 6 }),
+      }),
+      fc.record({
+        strategy: fc.constant('best-fit' as const),
+        rowLength: fc.constant(rowLength),
+        overlap: fc.constant(overlap),
+        buffer: fc.integer({ min: 1, max: 12 }),
+      }),
+    ),
+  )
+
+/** What of the rows is no repetition: the tokens in the order of the rows. A document's tokens follow one another. */
+export function freshTokens(rows: readonly Row[]): number[] {
+  const seen = new Set<number>()
+  return rows.flatMap(segmentsOf).flatMap((segment) =>
+    segment.filter((token) => {
+      if (seen.has(token)) return false
+      seen.add(token)
+      return true
     }),
-  ),
-)
+  )
+}
 
 /** The segments of a row, each a list of tokens. */
 export function segmentsOf({ tokens, segmentIds }: Row): number[][] {
