@@ -14,7 +14,10 @@ export const gather: Kernel = ({ heap }, inputs, attrs, stock) => {
   const wrong = ids.find((id) => id < 0 || id >= rows)
   if (wrong !== undefined) {
     heap.dispose(output)
-    throw new RangeError(`gather: index ${wrong} is outside [0, ${rows - 1}], the rows of x [${x.shape}].`)
+    // tfjs's words, then what to do
+    throw new RangeError(
+      `GatherV2: the index value ${wrong} is not in [0, ${rows - 1}], the rows of x [${x.shape}]; look at the token ids.`,
+    )
   }
   const words = new Int32Array(heap.memory.buffer)
   const [from, to] = [heap.address(x) / 4, heap.address(output) / 4]
