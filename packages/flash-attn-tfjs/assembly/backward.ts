@@ -1,158 +1,253 @@
-import { maskTile, NONE, tileVisibility } from './mask'
-import { addRows, copyRows, PANEL, packColumns, packTransposed, writeRows } from './pack'
-import { BLOCK, Problem, TILE_BYTES, TILE_ROW } from './problem'
-import { multiply, multiplyTransposed } from './product'
-import { EXP_TABLE, exp2, fma, LOG2E, writeExpTable } from './simd'
-import { capTile } from './softmax'
+import { multiplyRows, transposePanel, weighPanel, writeSlopes } from './gradient-tile'
+import {
+  bandHighOfKeys, bandHighOfQueries, bandLowOfKeys, bandLowOfQueries, clear, endRow, firstRow, seesAll, writeMask,
+} from './mask'
+import { COLUMN_QUAD, packColumns, packPanels, packQuads, unpackPanel } from './pack'
+import { BLOCK, PANEL, Problem, TILE, WIDTH } from './problem'
+import { multiply, multiplyVisible } from './product'
+import { ALL, blocks, endSharing, firstSharing, highestId, idsOf, lowestId, NONE, segmentsShared } from './segments'
+import { writeExpTable } from './simd'
+import { capScores } from './softmax'
+
+/** Key blocks of a step: queries are packed once for all of them. */
+@inline
+function stepBlocks(D: i32): i32 {
+  return D <= 64 ? 4 : D <= 128 ? 2 : 1
+}
+
+const HEADER: usize = 512 // Work and the constants of exp
 
 /** Bytes of scratch a backward task needs. */
 export function backwardScratch(D: i32): usize {
-  return EXP_TABLE + 2 * TILE_BYTES + 4 * <usize>(10 * BLOCK * D)
+  const block = <usize>((D + 3) & ~3) * 256
+  return HEADER + PANEL + 4 * TILE + <usize>(5 * stepBlocks(D) + 5) * block
+}
+
+/** The scratch of a task. A block has 64 rows of D numbers. */
+@unmanaged
+class Work {
+  keyIsFinite: i32 // bit i: block i of the step
+  rowsAreFinite: i32 // of queries and dOut
+  table: usize // constants of exp
+  scales: usize // 8 times the scale
+  ones: usize // 8 times 1
+  mask: usize // [BLOCK][8]
+  weights: usize // panels [BLOCK/8][BLOCK queries][8 keys]
+  dScores: usize // the same
+  dScoresT: usize // panels [BLOCK/8][BLOCK keys][8 queries]
+  slopes: usize // as weights, where scores are capped
+  // of every key block of the step
+  keys: usize // panels [BLOCK/8][D][8]
+  values: usize
+  keyColumns: usize // [D/4][BLOCK][4]
+  dKeys: usize // panels [BLOCK/8][D][8]
+  dValues: usize
+  // of the query block
+  queries: usize // quads [BLOCK/4][D][4], times the scale
+  dOut: usize
+  queryColumns: usize // [D/4][BLOCK][4], times the scale
+  dOutColumns: usize
+  dQueries: usize // panels [BLOCK/8][D][8]
+}
+
+function layOut(p: Problem, scratch: usize): Work {
+  const w = changetype<Work>(scratch)
+  const block = <usize>p.paddedD * 256
+  const step = <usize>stepBlocks(p.D) * block
+  w.table = scratch + 128
+  w.scales = w.table + 192
+  w.ones = w.scales + 32
+  w.mask = scratch + HEADER
+  w.weights = w.mask + PANEL
+  w.dScores = w.weights + TILE
+  w.dScoresT = w.dScores + TILE
+  w.slopes = w.dScoresT + TILE
+  w.keys = w.slopes + TILE
+  w.values = w.keys + step
+  w.keyColumns = w.values + step
+  w.dKeys = w.keyColumns + step
+  w.dValues = w.dKeys + step
+  w.queries = w.dValues + step
+  w.dOut = w.queries + block
+  w.queryColumns = w.dOut + block
+  w.dOutColumns = w.queryColumns + block
+  w.dQueries = w.dOutColumns + block
+  writeExpTable(w.table)
+  for (let i: usize = 0; i < 32; i += 4) {
+    store<f32>(w.scales + i, p.scale)
+    store<f32>(w.ones + i, 1)
+  }
+  return w
 }
 
 /**
- * Task: some key blocks of one key head, against some of the query heads that share it. Which ones depends on the shapes only,
- * never on the number of threads, so neither do the sums. Blocks of early keys come first: a causal mask gives them most queries.
+ * Task of phase `phase`: key part j of one key head against query part (j + phase) mod parts of the heads that share it. Tasks of a
+ * phase touch different rows of all three gradients, and phases follow each other, so that gradients add up in place, in an order that
+ * does not depend on threads. Phase 0 writes, all others add.
  */
-export function flashBackward(task: i32, thread: i32, problem: usize): void {
+export function flashBackward(task: i32, thread: i32, problem: usize, phase: i32): void {
   const p = changetype<Problem>(problem)
-  const group = p.H / p.K
   const heads = p.B * p.K
-  const keyPart = task / (heads * p.groupSplits)
-  const groupPart = (task / heads) % p.groupSplits
+  const j = task / heads
+  const i = (j + phase) % p.parts
   const b = (task % heads) / p.K
   const k = (task % heads) % p.K
-  const numBlocks = (p.S + BLOCK - 1) / BLOCK
-  const numHeads = group / p.groupSplits
-  const h0 = k * group + groupPart * numHeads
-
-  const qBytes = <usize>p.B * <usize>p.T * p.queryStride
-  const kBytes = <usize>p.B * <usize>p.S * p.keyStride
-  const dQuery = keyPart == 0 ? p.dQuery : p.dQueryParts + <usize>(keyPart - 1) * qBytes
-  const dKey = groupPart == 0 ? p.dKey : p.dKeyParts + <usize>(groupPart - 1) * kBytes
-  const dValue = groupPart == 0 ? p.dValue : p.dValueParts + <usize>(groupPart - 1) * kBytes
-  const scratch = p.scratch + <usize>thread * p.scratchBytes
-
-  writeExpTable(scratch)
-  const own = dQuery + p.queryOffset(b, h0)
-  for (let t: i32 = 0; t < p.T; t++) memory.fill(own + <usize>t * p.queryStride, 0, <usize>(numHeads * p.D) * 4)
-  const end = (keyPart + 1) * numBlocks / p.keySplits
-  for (let block = keyPart * numBlocks / p.keySplits; block < end; block++) {
-    keyBlock(p, b, k, h0, numHeads, block * BLOCK, dQuery, dKey, dValue, scratch)
+  const queryStart = blocks(p.T) * i / p.parts
+  const queryEnd = blocks(p.T) * (i + 1) / p.parts
+  const keyEnd = blocks(p.S) * (j + 1) / p.parts
+  if (phase == 0) zeroQueries(p, b, k, queryStart << 6, min(p.T, queryEnd << 6))
+  const w = layOut(p, p.scratch + <usize>thread * p.scratchBytes)
+  const step = stepBlocks(p.D)
+  for (let block = blocks(p.S) * j / p.parts; block < keyEnd; block += step) {
+    keyStep(p, w, b, k, block, min(keyEnd, block + step), queryStart, queryEnd, phase > 0)
   }
 }
 
-/** dKey and dValue of one block of keys, and what it adds to dQuery. */
-function keyBlock(
-  p: Problem, b: i32, k: i32, h0: i32, numHeads: i32, k0: i32, dQuery: usize, dKey: usize, dValue: usize, scratch: usize,
-): void {
-  const D = p.D
-  const bytes = <usize>(BLOCK * D) * 4
-  const keysT = scratch + EXP_TABLE + 2 * TILE_BYTES
-  const valuesT = keysT + bytes
-  const keys = valuesT + bytes
-  const dK = keys + bytes
-  const dV = dK + bytes
-  const rowScratch = dV + bytes
-  const numK = min(BLOCK, p.S - k0)
-  const offset = p.keyOffset(b, k) + <usize>k0 * p.keyStride
-  packTransposed(p.key + offset, p.keyStride, numK, D, keysT)
-  packTransposed(p.value + offset, p.keyStride, numK, D, valuesT)
-  packColumns(p.key + offset, p.keyStride, numK, D, keys)
-  memory.fill(dK, 0, 2 * bytes)
-  for (let h = h0; h < h0 + numHeads; h++) {
-    for (let q0: i32 = 0; q0 < p.T; q0 += BLOCK) {
-      const masks = tileVisibility(p, b, q0, min(BLOCK, p.T - q0), k0, numK)
-      if (masks != NONE) backwardTile(p, masks, b, h, q0, k0, dQuery, scratch, keysT, valuesT, keys, dK, dV, rowScratch)
-    }
+function zeroQueries(p: Problem, b: i32, k: i32, from: i32, to: i32): void {
+  const group = p.H / p.K
+  for (let t = from; t < to; t++) memory.fill(p.dQuery + p.queryOffset(b, k * group, t), 0, <usize>(group * p.D) * 4)
+}
+
+/** Key blocks `[block, end)` against query blocks `[queryBlock, queryEnd)`. */
+function keyStep(p: Problem, w: Work, b: i32, k: i32, block: i32, end: i32, queryBlock: i32, queryEnd: i32, add: bool): void {
+  const bytes = <usize>p.paddedD * 256
+  const k0 = block << 6
+  const last = min(p.S, end << 6) - 1
+  const shift = p.S - p.T // from a query's index to its position
+  queryBlock = max(queryBlock, max(0, k0 + p.nearest - shift) >> 6)
+  queryEnd = min(queryEnd, blocks(max(0, min(p.T, last + p.farthest - shift + 1))))
+  queryBlock = firstSharing(p.queryRanges, p.T, b, queryBlock, queryEnd, lowestId(p.keyRanges, p.S, b, block, end))
+  queryEnd = endSharing(p.queryRanges, p.T, b, queryBlock, queryEnd, highestId(p.keyRanges, p.S, b, block, end))
+  if (queryBlock >= queryEnd && add) return
+  memory.fill(w.dKeys, 0, <usize>(end - block) * bytes)
+  memory.fill(w.dValues, 0, <usize>(end - block) * bytes)
+  if (queryBlock < queryEnd) packKeys(p, w, b, k, block, end)
+  const group = p.H / p.K
+  for (let h = k * group; h < (k + 1) * group; h++) {
+    for (let q = queryBlock; q < queryEnd; q++) queryStep(p, w, b, h, q, block, end)
   }
-  writeRows(dK, numK, D, dKey + offset, p.keyStride)
-  writeRows(dV, numK, D, dValue + offset, p.keyStride)
+  for (let key = k0; key <= last; key += WIDTH) {
+    const panel = <usize>((key - k0) * p.paddedD) * 4
+    const n = min(WIDTH, last + 1 - key)
+    const offset = p.keyOffset(b, k, key)
+    unpackPanel(w.dKeys + panel, n, p.D, w.ones, p.dKey + offset, p.keyStride, add)
+    unpackPanel(w.dValues + panel, n, p.D, w.ones, p.dValue + offset, p.keyStride, add)
+  }
+}
+
+function packKeys(p: Problem, w: Work, b: i32, k: i32, block: i32, end: i32): void {
+  w.keyIsFinite = 0
+  for (let i: i32 = 0; i < end - block; i++) {
+    const k0 = (block + i) << 6
+    const n = min(BLOCK, p.S - k0)
+    const offset = p.keyOffset(b, k, k0)
+    const at = <usize>(i * p.paddedD) * 256
+    packPanels(p.key + offset, p.keyStride, n, p.D, 1, w.keys + at)
+    packPanels(p.value + offset, p.keyStride, n, p.D, 1, w.values + at)
+    if (packColumns(p.key + offset, p.keyStride, n, p.D, 1, w.keyColumns + at)) w.keyIsFinite |= 1 << i
+  }
+}
+
+/** A block of queries of one head against the key blocks of a step: what it adds to all three gradients. */
+function queryStep(p: Problem, w: Work, b: i32, h: i32, queryBlock: i32, block: i32, end: i32): void {
+  const q0 = queryBlock << 6
+  const numQ = min(BLOCK, p.T - q0)
+  const offset = p.queryOffset(b, h, q0)
+  let isPacked = false
+  for (let i: i32 = 0; i < end - block; i++) {
+    const position = q0 + p.S - p.T
+    const k0 = (block + i) << 6
+    if (position + numQ - 1 - k0 < p.nearest || position - min(p.S - 1, k0 + BLOCK - 1) > p.farthest) continue
+    const shared = segmentsShared(p, b, queryBlock, block + i)
+    if (shared == NONE) continue
+    if (!isPacked) {
+      packQuads(p.query + offset, p.queryStride, numQ, p.D, p.scale, w.queries)
+      packQuads(p.dOut + offset, p.queryStride, numQ, p.D, 1, w.dOut)
+      const isFinite = packColumns(p.query + offset, p.queryStride, numQ, p.D, p.scale, w.queryColumns)
+      w.rowsAreFinite = packColumns(p.dOut + offset, p.queryStride, numQ, p.D, 1, w.dOutColumns) && isFinite ? 1 : 0
+      memory.fill(w.dQueries, 0, <usize>p.paddedD * 256)
+      isPacked = true
+    }
+    tile(p, w, b, h, q0, k0, i, shared == ALL)
+  }
+  if (!isPacked) return
+  for (let r: i32 = 0; r < numQ; r += WIDTH) {
+    const dQueries = w.dQueries + <usize>(r * p.paddedD) * 4
+    unpackPanel(dQueries, min(WIDTH, numQ - r), p.D, w.scales, p.dQuery + p.queryOffset(b, h, q0 + r), p.queryStride, true)
+  }
 }
 
 /** One tile: five products. */
-function backwardTile(
-  p: Problem, masks: i32, b: i32, h: i32, q0: i32, k0: i32, dQuery: usize,
-  scratch: usize, keysT: usize, valuesT: usize, keys: usize, dK: usize, dV: usize, rowScratch: usize,
-): void {
-  const D = p.D
-  const rowBytes = <usize>D * 4
-  const bytes = BLOCK * rowBytes
-  const weights = scratch + EXP_TABLE
-  const dScores = weights + TILE_BYTES
-  const q = rowScratch
-  const dOut = q + bytes
-  const qColumns = dOut + bytes
-  const dOutColumns = qColumns + bytes
-  const dQ = dOutColumns + bytes
+function tile(p: Problem, w: Work, b: i32, h: i32, q0: i32, k0: i32, i: i32, isShared: bool): void {
+  const position = q0 + p.S - p.T
   const numQ = min(BLOCK, p.T - q0)
-  const rows = (numQ + 3) & ~3
-  const offset = p.queryOffset(b, h) + <usize>q0 * p.queryStride
-  const rowOffset = p.rowOffset(b, h) + <usize>q0 * 4
-  // dense copies: rows of [B, T, H, D] lie a power of two apart and would evict each other from the cache
-  copyRows(p.query + offset, p.queryStride, numQ, rows, D, q)
-  copyRows(p.dOut + offset, p.queryStride, numQ, rows, D, dOut)
-  packColumns(q, rowBytes, numQ, D, qColumns)
-  packColumns(dOut, rowBytes, numQ, D, dOutColumns)
-
-  multiply(q, rowBytes, keysT, weights, TILE_ROW, rows, BLOCK, D, 0)
-  if (p.softcap > 0) capTile(weights, rows, p.scale / p.softcap, p.softcap)
-  if (masks) maskTile(p, masks, b, weights, numQ, q0, k0, min(BLOCK, p.S - k0))
-  multiply(dOut, rowBytes, valuesT, dScores, TILE_ROW, rows, BLOCK, D, 0)
-  if (p.softcap > 0) capSlope(weights, dScores, p.delta + rowOffset, numQ, p.softcap)
-  weightTile(weights, dScores, p.logSumExp + rowOffset, p.delta + rowOffset, numQ, p.softcap > 0, p.scale, scratch)
-  const padding = <usize>(rows - numQ) * TILE_ROW
-  memory.fill(weights + <usize>numQ * TILE_ROW, 0, padding)
-  memory.fill(dScores + <usize>numQ * TILE_ROW, 0, padding)
-  multiplyTransposed(weights, TILE_ROW, dOutColumns, PANEL, dV, rowBytes, BLOCK, D, rows)
-  multiplyTransposed(dScores, TILE_ROW, qColumns, PANEL, dK, rowBytes, BLOCK, D, rows)
-  multiply(dScores, TILE_ROW, keys, dQ, rowBytes, rows, D, BLOCK, 0)
-  addRows(dQ, numQ, D, dQuery + offset, p.queryStride)
-}
-
-/** weights: scores → P = 2^(c·score − lse·log₂e); dScores: dP → P · (dP − δ) · scale. With a cap, δ is subtracted already. */
-function weightTile(
-  weights: usize, dScores: usize, lse: usize, delta: usize, rows: i32, capped: bool, scale: f32, table: usize,
-): void {
-  const k0 = v128.load(table, 0)
-  const k1 = v128.load(table, 16)
-  const k2 = v128.load(table, 32)
-  const k3 = v128.load(table, 48)
-  const k4 = v128.load(table, 64)
-  const k5 = v128.load(table, 80)
-  const k6 = v128.load(table, 96)
-  const k7 = v128.load(table, 112)
-  const k8 = v128.load(table, 128)
-  const scales = f32x4.splat(scale)
-  const cs = f32x4.splat(capped ? LOG2E : scale * LOG2E)
-  for (let r: i32 = 0; r < rows; r++) {
-    const shift = f32x4.splat(-load<f32>(lse) * LOG2E)
-    const d = f32x4.splat(capped ? 0 : load<f32>(delta))
-    const end = weights + TILE_ROW
-    do {
-      const e = exp2(fma(v128.load(weights), cs, shift), k0, k1, k2, k3, k4, k5, k6, k7, k8)
-      v128.store(weights, e)
-      v128.store(dScores, f32x4.mul(f32x4.mul(e, scales), f32x4.sub(v128.load(dScores), d)))
-      weights += 16
-      dScores += 16
-    } while (weights < end)
-    lse += 4
-    delta += 4
+  const numK = min(BLOCK, p.S - k0)
+  const at = <usize>(i * p.paddedD) * 256
+  const isWhole = isShared && numQ == BLOCK && numK == BLOCK && position - k0 - (BLOCK - 1) >= p.nearest && position + BLOCK - 1 - k0 <= p.farthest
+  if (!isWhole) memory.fill(w.dScoresT, 0, TILE)
+  for (let c: i32 = 0; c < numK; c += WIDTH) {
+    const from = firstRow(bandLowOfQueries(p, position, k0 + c))
+    const to = endRow(bandHighOfQueries(p, position, k0 + c), numQ, min(WIDTH, numK - c))
+    if (from < to) keyPanel(p, w, b, h, q0, k0, c, from, to, at, isShared)
+  }
+  for (let r: i32 = 0; r < numQ; r += WIDTH) {
+    const low = bandLowOfKeys(p, position + r, k0)
+    const high = bandHighOfKeys(p, position + r, k0)
+    const from = firstRow(low)
+    const to = endRow(high, numK, min(WIDTH, numQ - r))
+    if (from >= to) continue
+    const columns = w.keyColumns + at + <usize>from * 16
+    const dScores = w.dScoresT + <usize>r * 256
+    const dQueries = w.dQueries + <usize>(r * p.paddedD) * 4
+    if (isWhole || (w.keyIsFinite >> i) & 1) {
+      multiply(columns, COLUMN_QUAD, dScores + <usize>from * 32, dQueries, p.paddedD, to - from, 1)
+    } else {
+      const ids = idsOf(p.queryIds, p.T, b, q0 + r)
+      writeMask(w.mask, from, to, low, high, numK, min(WIDTH, numQ - r), idsOf(p.keyIds, p.S, b, k0), ids)
+      multiplyVisible(columns, COLUMN_QUAD, dScores + <usize>from * 32, w.mask + <usize>from * 32, dQueries, p.paddedD, to - from)
+    }
   }
 }
 
-/** dScores: dP → (dP − δ) · (1 − (score / cap)²), the slope of cap · tanh. Hidden scores get slope 0, not 0 · ∞. */
-function capSlope(scores: usize, dScores: usize, delta: usize, rows: i32, cap: f32): void {
-  const factor = f32x4.splat(1 / cap)
-  for (let r: i32 = 0; r < rows; r++) {
-    const d = f32x4.splat(load<f32>(delta))
-    for (let c: usize = 0; c < TILE_ROW; c += 16) {
-      const ratio = f32x4.mul(v128.load(scores + c), factor)
-      const slope = f32x4.pmax(f32x4.sub(f32x4.splat(1), f32x4.mul(ratio, ratio)), f32x4.splat(0))
-      v128.store(dScores + c, f32x4.mul(slope, f32x4.sub(v128.load(dScores + c), d)))
-    }
-    scores += TILE_ROW
-    dScores += TILE_ROW
-    delta += 4
+/** Queries `[from, to)` of a tile against 8 of its keys, from c: weights, their gradients, and what these add to dKeys and dValues. */
+function keyPanel(
+  p: Problem, w: Work, b: i32, h: i32, q0: i32, k0: i32, c: i32, from: i32, to: i32, at: usize, isShared: bool,
+): void {
+  const D = p.D
+  const rows = to - from
+  const first = <usize>from * 32
+  const weights = w.weights + <usize>c * 256 + first
+  const dScores = w.dScores + <usize>c * 256 + first
+  const quads = <usize>(from * D) * 4
+  const b8 = at + <usize>(c * D) * 4
+  multiply(w.queries + quads, <usize>D * 16, w.keys + b8, weights, rows, D, 0)
+  multiply(w.dOut + quads, <usize>D * 16, w.values + b8, dScores, rows, D, 0)
+  if (p.softcap > 0) {
+    capScores(weights, weights + <usize>rows * 32, p.softcap)
+    writeSlopes(weights, rows, p.softcap, w.slopes)
+  }
+  const row = p.rowOffset(b, h, q0 + from)
+  weighPanel(weights, dScores, min(rows, p.T - q0 - from), p.logSumExp + row, p.delta + row, w.table)
+  if (p.softcap > 0) multiplyRows(dScores, w.slopes, rows)
+  const numQ = min(BLOCK, p.T - q0)
+  const numK = min(WIDTH, p.S - k0 - c)
+  const position = q0 + p.S - p.T
+  const low = bandLowOfQueries(p, position, k0 + c)
+  const high = bandHighOfQueries(p, position, k0 + c)
+  const isWhole = isShared && seesAll(from, to, low, high, numQ, numK)
+  if (!isWhole) {
+    writeMask(w.mask, from, to, low, high, numQ, numK, idsOf(p.queryIds, p.T, b, q0), idsOf(p.keyIds, p.S, b, k0 + c))
+    clear(weights, w.mask + first, rows)
+    clear(dScores, w.mask + first, rows)
+  }
+  transposePanel(w.dScores + <usize>c * 256, from, to, w.dScoresT + <usize>c * 32)
+  const d8 = at + <usize>(c * p.paddedD) * 4
+  const columns = <usize>from * 16
+  if (isWhole || w.rowsAreFinite) {
+    multiply(w.dOutColumns + columns, COLUMN_QUAD, weights, w.dValues + d8, p.paddedD, rows, 1)
+    multiply(w.queryColumns + columns, COLUMN_QUAD, dScores, w.dKeys + d8, p.paddedD, rows, 1)
+  } else {
+    multiplyVisible(w.dOutColumns + columns, COLUMN_QUAD, weights, w.mask + first, w.dValues + d8, p.paddedD, rows)
+    multiplyVisible(w.queryColumns + columns, COLUMN_QUAD, dScores, w.mask + first, w.dKeys + d8, p.paddedD, rows)
   }
 }

@@ -1,17 +1,28 @@
-import { maskTile, NONE, tileVisibility } from './mask'
-import { copyRows, packColumns, packTransposed } from './pack'
-import { BLOCK, FLOOR, Problem, TILE_BYTES, TILE_ROW } from './problem'
-import { multiply } from './product'
-import { addWeightedRows, dotRows } from './short'
-import { EXP_TABLE, LOG2E, log, writeExpTable } from './simd'
-import { capTile, softmaxTile } from './softmax'
-
-/** Up to this many query rows are multiplied in place, without packing keys and values. */
-const SHORT: i32 = 2
+import { bandHighOfKeys, bandLowOfKeys, endRow, firstRow, hide, seesAll, writeMask } from './mask'
+import { COLUMN_QUAD, packColumns, packPanels, packQuads, unpackPanel } from './pack'
+import { BLOCK, PANEL, Problem, WIDTH } from './problem'
+import { multiply, multiplyVisible } from './product'
+import { ALL, blocks, endSharing, firstSharing, highestId, idsOf, lowestId, NONE, segmentsShared } from './segments'
+import { log, writeExpTable } from './simd'
+import { capScores, softmaxPanel } from './softmax'
 
 /** Bytes of scratch a forward task needs. */
 export function forwardScratch(D: i32, chunkRows: i32): usize {
-  return EXP_TABLE + TILE_BYTES + 4 * <usize>(2 * chunkRows * D + 2 * chunkRows + 2 * BLOCK * D)
+  return 256 + 2 * PANEL + 4 * <usize>((2 * chunkRows + 2 * BLOCK) * ((D + 3) & ~3) + 2 * chunkRows)
+}
+
+/** The scratch of a task. Scores are transposed, keys by queries, and so is the output: maxima and sums are those of columns. */
+@unmanaged
+class Work {
+  table: usize // constants of exp
+  mask: usize // [BLOCK keys][8 queries]
+  scores: usize // [BLOCK keys][8 queries]
+  keys: usize // quads [BLOCK/4][D][4]
+  values: usize // columns [D/4][BLOCK][4]
+  queries: usize // panels [chunkRows/8][D][8], times the scale
+  out: usize // panels [chunkRows/8][D][8], not divided by the sum yet
+  max: usize // [chunkRows]
+  sum: usize // [chunkRows]
 }
 
 /** Task: `chunkRows` query rows of one head. The last rows come first: under a causal mask they take longest. */
@@ -24,70 +35,118 @@ export function flashForward(task: i32, thread: i32, problem: usize): void {
   forwardRows(p, b, (task % heads) % p.H, q0, min(p.chunkRows, p.T - q0), p.scratch + <usize>thread * p.scratchBytes)
 }
 
-function forwardRows(p: Problem, b: i32, h: i32, q0: i32, numQ: i32, scratch: usize): void {
-  const D = p.D
-  const rowBytes = <usize>D * 4
-  const padded = (numQ + 3) & ~3
-  const table = scratch
-  const tile = table + EXP_TABLE
-  const keys = tile + TILE_BYTES
-  const values = keys + BLOCK * rowBytes
-  const q = values + BLOCK * rowBytes
-  const out = q + <usize>p.chunkRows * rowBytes
-  const max = out + <usize>p.chunkRows * rowBytes
-  const sum = max + <usize>p.chunkRows * 4
-  writeExpTable(table)
-  copyRows(p.query + p.queryOffset(b, h) + <usize>q0 * p.queryStride, p.queryStride, numQ, padded, D, q)
-  memory.fill(out, 0, <usize>padded * rowBytes)
-  memory.fill(sum, 0, <usize>padded * 4)
-  for (let r: i32 = 0; r < padded; r++) store<f32>(max + <usize>r * 4, FLOOR)
-
-  const keyOffset = p.keyOffset(b, h / (p.H / p.K))
-  const c: f32 = p.softcap > 0 ? LOG2E : p.scale * LOG2E
-  for (let k0: i32 = 0; k0 < p.S; k0 += BLOCK) {
-    const numK = min(BLOCK, p.S - k0)
-    const k = p.key + keyOffset + <usize>k0 * p.keyStride
-    const v = p.value + keyOffset + <usize>k0 * p.keyStride
-    let packed = false
-    for (let r0: i32 = 0; r0 < numQ; r0 += BLOCK) {
-      const masks = tileVisibility(p, b, q0 + r0, min(BLOCK, numQ - r0), k0, numK)
-      if (masks == NONE) continue
-      const isShort = numQ <= SHORT
-      const rows = isShort ? numQ : min(BLOCK, padded - r0)
-      if (!isShort && !packed) {
-        packTransposed(k, p.keyStride, numK, D, keys)
-        packColumns(v, p.keyStride, numK, D, values)
-        packed = true
-      }
-      const qRow = q + <usize>r0 * rowBytes
-      const outRow = out + <usize>r0 * rowBytes
-      if (isShort) dotRows(qRow, rows, k, p.keyStride, numK, D, tile)
-      else multiply(qRow, rowBytes, keys, tile, TILE_ROW, rows, BLOCK, D, 0)
-      if (p.softcap > 0) capTile(tile, rows, p.scale / p.softcap, p.softcap)
-      if (masks) maskTile(p, masks, b, tile, min(rows, numQ - r0), q0 + r0, k0, numK)
-      softmaxTile(tile, rows, max + <usize>r0 * 4, sum + <usize>r0 * 4, outRow, D, c, table)
-      if (isShort) addWeightedRows(tile, rows, v, p.keyStride, numK, D, outRow)
-      else multiply(tile, TILE_ROW, values, outRow, rowBytes, rows, D, BLOCK, 1)
-    }
-  }
-  finishRows(p, b, h, q0, numQ, out, max, sum)
+function layOut(p: Problem, scratch: usize): Work {
+  const w = changetype<Work>(scratch)
+  const rowBytes = <usize>p.paddedD * 4
+  w.table = scratch + 64
+  w.mask = w.table + 192
+  w.scores = w.mask + PANEL
+  w.keys = w.scores + PANEL
+  w.values = w.keys + 64 * rowBytes
+  w.queries = w.values + 64 * rowBytes
+  w.out = w.queries + <usize>p.chunkRows * rowBytes
+  w.max = w.out + <usize>p.chunkRows * rowBytes
+  w.sum = w.max + <usize>p.chunkRows * 4
+  writeExpTable(w.table)
+  return w
 }
 
-/** out / sum and log-sum-exp; 0 and +∞ where nothing was seen. */
-function finishRows(p: Problem, b: i32, h: i32, q0: i32, numQ: i32, out: usize, max: usize, sum: usize): void {
-  const rowBytes = <usize>p.D * 4
-  const scale: f32 = p.softcap > 0 ? 1 : p.scale
-  let to = p.out + p.queryOffset(b, h) + <usize>q0 * p.queryStride
-  let lse = p.logSumExp + p.rowOffset(b, h) + <usize>q0 * 4
-  for (let r: i32 = 0; r < numQ; r++) {
-    const total = load<f32>(sum)
-    const factor = f32x4.splat(total == 0 ? 0 : 1 / total)
-    for (let d: usize = 0; d < rowBytes; d += 16) v128.store(to + d, f32x4.mul(factor, v128.load(out + d)))
-    store<f32>(lse, total == 0 ? <f32>Infinity : load<f32>(max) * scale + log(total))
-    out += rowBytes
-    max += 4
-    sum += 4
-    to += p.queryStride
-    lse += 4
+function forwardRows(p: Problem, b: i32, h: i32, q0: i32, numQ: i32, scratch: usize): void {
+  const D = p.D
+  const w = layOut(p, scratch)
+  packPanels(p.query + p.queryOffset(b, h, q0), p.queryStride, numQ, D, p.scale, w.queries)
+  memory.fill(w.out, 0, <usize>(p.chunkRows * p.paddedD) * 4)
+  memory.fill(w.sum, 0, <usize>p.chunkRows * 4)
+  for (let r: i32 = 0; r < p.chunkRows; r++) store<f32>(w.max + <usize>r * 4, -Infinity)
+
+  const position = q0 + p.S - p.T
+  const queryBlock = q0 >> 6
+  const queryEnd = blocks(q0 + numQ)
+  let block = max(0, position - p.farthest) >> 6
+  let end = blocks(max(0, min(p.S, position + numQ - p.nearest)))
+  block = firstSharing(p.keyRanges, p.S, b, block, end, lowestId(p.queryRanges, p.T, b, queryBlock, queryEnd))
+  end = endSharing(p.keyRanges, p.S, b, block, end, highestId(p.queryRanges, p.T, b, queryBlock, queryEnd))
+  for (; block < end; block++) keyBlock(p, w, b, h, block << 6, q0, numQ)
+  for (let r: i32 = 0; r < numQ; r += WIDTH) finishPanel(p, w, b, h, q0 + r, min(WIDTH, numQ - r), r)
+}
+
+/** What the keys from k0 add to the outputs of a chunk. */
+function keyBlock(p: Problem, w: Work, b: i32, h: i32, k0: i32, q0: i32, numQ: i32): void {
+  const numK = min(BLOCK, p.S - k0)
+  const offset = p.keyOffset(b, h / (p.H / p.K), k0)
+  let isPacked = false
+  let isFinite = true
+  for (let r0: i32 = 0; r0 < numQ; r0 += BLOCK) {
+    const shared = segmentsShared(p, b, (q0 + r0) >> 6, k0 >> 6)
+    if (shared == NONE) continue
+    const last = min(numQ, r0 + BLOCK)
+    for (let r = r0; r < last; r += WIDTH) {
+      const position = q0 + r + p.S - p.T
+      const numColumns = min(WIDTH, numQ - r)
+      const low = bandLowOfKeys(p, position, k0)
+      const high = bandHighOfKeys(p, position, k0)
+      const from = firstRow(low)
+      const to = endRow(high, numK, numColumns)
+      if (from >= to) continue
+      if (!isPacked) {
+        packQuads(p.key + offset, p.keyStride, numK, p.D, 1, w.keys)
+        isFinite = packColumns(p.value + offset, p.keyStride, numK, p.D, 1, w.values)
+        isPacked = true
+      }
+      const isWhole = shared == ALL && seesAll(from, to, low, high, numK, numColumns)
+      if (!isWhole) {
+        const ids = idsOf(p.queryIds, p.T, b, q0 + r)
+        writeMask(w.mask, from, to, low, high, numK, numColumns, idsOf(p.keyIds, p.S, b, k0), ids)
+      }
+      forwardPanel(p, w, r, from, to, isWhole, isFinite)
+    }
   }
+}
+
+/** Keys `[from, to)` of a block against 8 queries, row r of the chunk the first. */
+function forwardPanel(p: Problem, w: Work, r: i32, from: i32, to: i32, isWhole: bool, isFinite: bool): void {
+  const D = p.D
+  const paddedD = p.paddedD
+  const scores = w.scores + <usize>from * 32
+  const out = w.out + <usize>(r * paddedD) * 4
+  multiply(w.keys + <usize>(from * D) * 4, <usize>D * 16, w.queries + <usize>(r * D) * 4, scores, to - from, D, 0)
+  if (p.softcap > 0) capScores(scores, scores + <usize>(to - from) * 32, p.softcap)
+  if (!isWhole) hide(scores, w.mask + <usize>from * 32, to - from)
+  softmaxPanel(scores, to - from, w.max + <usize>r * 4, w.sum + <usize>r * 4, out, paddedD, w.table)
+  const values = w.values + <usize>from * 16
+  if (isWhole || isFinite) multiply(values, COLUMN_QUAD, scores, out, paddedD, to - from, 1)
+  else multiplyVisible(values, COLUMN_QUAD, scores, w.mask + <usize>from * 32, out, paddedD, to - from)
+}
+
+/** out / sum and log-sum-exp of up to 8 rows. */
+function finishPanel(p: Problem, w: Work, b: i32, h: i32, q0: i32, n: i32, r: i32): void {
+  const max = w.max + <usize>r * 4
+  const sum = w.sum + <usize>r * 4
+  const lse = p.logSumExp + p.rowOffset(b, h, q0)
+  for (let i: i32 = 0; i < n; i++) {
+    const at = <usize>i * 4
+    const total = load<f32>(sum + at)
+    if (total == 0) {
+      // no key, or only keys with scores of −∞: 0 / 0, as softmax is defined
+      const isSeeing = seesKey(p, b, q0 + i)
+      store<f32>(lse + at, isSeeing ? -Infinity : Infinity)
+      store<f32>(sum + at, isSeeing ? NaN : 0)
+    } else {
+      store<f32>(lse + at, load<f32>(max + at) + log(total))
+      store<f32>(sum + at, 1 / total)
+    }
+  }
+  unpackPanel(w.out + <usize>(r * p.paddedD) * 4, n, p.D, sum, p.out + p.queryOffset(b, h, q0), p.queryStride, false)
+}
+
+/** Whether a query sees any key. */
+function seesKey(p: Problem, b: i32, q: i32): bool {
+  const position = q + p.S - p.T
+  const first = max(0, position - p.farthest)
+  const end = min(p.S, position - p.nearest + 1)
+  if (p.queryIds == 0) return first < end
+  const id = load<i32>(idsOf(p.queryIds, p.T, b, q))
+  if (id == 0) return false
+  for (let k = first; k < end; k++) if (load<i32>(idsOf(p.keyIds, p.S, b, k)) == id) return true
+  return false
 }

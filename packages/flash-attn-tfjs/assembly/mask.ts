@@ -1,86 +1,93 @@
-import { BLOCK, HIDDEN, Problem, TILE_ROW } from './problem'
-import { RANGE } from './segments'
+import { Problem, WIDTH } from './problem'
 
-/** What the queries of a tile see of its keys. Bit 1: mask by position; bit 2: mask by segment. */
-export const NONE: i32 = -1
-export const ALL: i32 = 0
-const BY_POSITION: i32 = 1
-const BY_SEGMENT: i32 = 2
+// A panel has a row for every query (or key) of a block and 8 columns of keys (or queries). By position, a column c of it sees the rows
+// r with `low ≤ r − c ≤ high`: a band. Outside of it nothing is computed; where it cuts through a panel, and where segments or the end
+// of a tensor do, a mask of the same shape says which scores count.
 
-/** Of queries `[q0, q0 + numQ)` and keys `[k0, k0 + numK)`, both inside one block: `NONE`, `ALL`, or what to mask. */
-export function tileVisibility(p: Problem, b: i32, q0: i32, numQ: i32, k0: i32, numK: i32): i32 {
-  const top = q0 + p.S - p.T // the key at the position of the first query
-  const bottom = top + numQ - 1
-  const right = k0 + numK - 1
-  let masks = numK < BLOCK ? BY_POSITION : ALL
-  if (p.causal) {
-    if (k0 > bottom) return NONE
-    if (right > top) masks |= BY_POSITION
-  }
-  if (p.window > 0) {
-    if (right <= top - p.window) return NONE
-    if (k0 <= bottom - p.window) masks |= BY_POSITION
-    if (k0 >= bottom + p.window) return NONE
-    if (right >= top + p.window) masks |= BY_POSITION
-  }
-  if (p.queryIds == 0) return masks
-  const q = p.queryRanges + <usize>(b * blocks(p.T) + (q0 >> 6)) * RANGE
-  const k = p.keyRanges + <usize>(b * blocks(p.S) + (k0 >> 6)) * RANGE
-  const low = load<i32>(q)
-  if (low > load<i32>(k, 4) || load<i32>(q, 4) < load<i32>(k)) return NONE
-  const whole = load<i32>(q, 8) & load<i32>(k, 8)
-  return whole && low == load<i32>(k) ? masks : masks | BY_SEGMENT
+/** The band of a panel whose rows are keys from k0 and whose columns are queries, the first at position `position` of the keys. */
+@inline
+export function bandLowOfKeys(p: Problem, position: i32, k0: i32): i32 {
+  return position - k0 - p.farthest
 }
 
 @inline
-function blocks(length: i32): i32 {
-  return (length + BLOCK - 1) >> 6
+export function bandHighOfKeys(p: Problem, position: i32, k0: i32): i32 {
+  return position - k0 - p.nearest
 }
 
-/** Writes `HIDDEN` over the scores that the queries of a tile do not see. */
-export function maskTile(p: Problem, masks: i32, b: i32, tile: usize, rows: i32, q0: i32, k0: i32, numK: i32): void {
-  if (masks & BY_POSITION) maskByPosition(p, tile, rows, q0 + p.S - p.T - k0, numK)
-  if (masks & BY_SEGMENT) {
-    const ids = p.queryIds + <usize>(b * blocks(p.T) * BLOCK + q0) * 4
-    maskBySegment(tile, rows, ids, p.keyIds + <usize>(b * blocks(p.S) * BLOCK + k0) * 4)
+/** The band of a panel whose rows are queries, the first at position `position` of the keys, and whose columns are keys from k0. */
+@inline
+export function bandLowOfQueries(p: Problem, position: i32, k0: i32): i32 {
+  return k0 - position + p.nearest
+}
+
+@inline
+export function bandHighOfQueries(p: Problem, position: i32, k0: i32): i32 {
+  return k0 - position + p.farthest
+}
+
+/** First row that a column sees, down to a multiple of 4. */
+@inline
+export function firstRow(low: i32): i32 {
+  return max(0, low) & ~3
+}
+
+/** End of the rows that a column sees, up to a multiple of 4. */
+@inline
+export function endRow(high: i32, numRows: i32, numColumns: i32): i32 {
+  return (min(numRows, high + numColumns) + 3) & ~3
+}
+
+/** Whether every column sees all rows `[from, to)`. */
+@inline
+export function seesAll(from: i32, to: i32, low: i32, high: i32, numRows: i32, numColumns: i32): bool {
+  return numColumns == WIDTH && from >= low + WIDTH - 1 && to <= high + 1 && to <= numRows
+}
+
+/**
+ * Writes rows `[from, to)` of a mask `[rows][8]`: all ones where a column sees a row. Ids of rows and columns may be 0: no segments.
+ */
+export function writeMask(
+  mask: usize, from: i32, to: i32, low: i32, high: i32, numRows: i32, numColumns: i32, rowIds: usize, columnIds: usize,
+): void {
+  const end = min(to, numRows)
+  memory.fill(mask + <usize>from * 32, 0, <usize>(to - from) * 32)
+  const c0 = i32x4(0, 1, 2, 3)
+  const c1 = i32x4(4, 5, 6, 7)
+  const columns = i32x4.splat(numColumns)
+  const inside0 = i32x4.lt_s(c0, columns)
+  const inside1 = i32x4.lt_s(c1, columns)
+  const lows = i32x4.splat(low)
+  const highs = i32x4.splat(high)
+  for (let r = from; r < end; r++) {
+    const at = mask + <usize>r * 32
+    const d0 = i32x4.sub(i32x4.splat(r), c0)
+    const d1 = i32x4.sub(i32x4.splat(r), c1)
+    let m0 = v128.and(inside0, v128.and(i32x4.ge_s(d0, lows), i32x4.le_s(d0, highs)))
+    let m1 = v128.and(inside1, v128.and(i32x4.ge_s(d1, lows), i32x4.le_s(d1, highs)))
+    if (rowIds) {
+      // an id of 0, padding, sees nothing and is seen by nobody
+      const id = i32x4.splat(load<i32>(rowIds + <usize>r * 4))
+      const isSegment = i32x4.ne(id, i32x4.splat(0))
+      m0 = v128.and(m0, v128.and(isSegment, i32x4.eq(id, v128.load(columnIds))))
+      m1 = v128.and(m1, v128.and(isSegment, i32x4.eq(id, v128.load(columnIds, 16))))
+    }
+    v128.store(at, m0)
+    v128.store(at, m1, 16)
   }
 }
 
-/** `self`: the column at the position of row 0. */
-function maskByPosition(p: Problem, tile: usize, rows: i32, self: i32, numK: i32): void {
-  const hidden = f32x4.splat(HIDDEN)
-  for (let r: i32 = 0; r < rows; r++) {
-    let first: i32 = 0
-    let last = numK - 1
-    if (p.window > 0) {
-      first = self - p.window + 1
-      last = min(last, self + p.window - 1)
-    }
-    if (p.causal) last = min(last, self)
-    const low = i32x4.splat(first)
-    const high = i32x4.splat(last)
-    let column = i32x4(0, 1, 2, 3)
-    const end = tile + TILE_ROW
-    while (tile < end) {
-      const visible = v128.and(i32x4.ge_s(column, low), i32x4.le_s(column, high))
-      v128.store(tile, v128.bitselect(v128.load(tile), hidden, visible))
-      column = i32x4.add(column, i32x4.splat(4))
-      tile += 16
-    }
-    self++
+/** Scores that a column does not see become −∞. */
+export function hide(scores: usize, mask: usize, rows: i32): void {
+  const hidden = f32x4.splat(-Infinity)
+  for (let at: usize = 0; at < <usize>rows * 32; at += 16) {
+    v128.store(scores + at, v128.bitselect(v128.load(scores + at), hidden, v128.load(mask + at)))
   }
 }
 
-function maskBySegment(tile: usize, rows: i32, queryIds: usize, keyIds: usize): void {
-  const hidden = f32x4.splat(HIDDEN)
-  for (let r: i32 = 0; r < rows; r++) {
-    // a query of segment 0 (padding) sees nothing; every other id differs from that of padding keys
-    const own: i32 = load<i32>(queryIds + <usize>r * 4)
-    const id = i32x4.splat(own)
-    for (let c: usize = 0; c < TILE_ROW; c += 16) {
-      const visible = own == 0 ? i32x4.splat(0) : i32x4.eq(v128.load(keyIds + c), id)
-      v128.store(tile + c, v128.bitselect(v128.load(tile + c), hidden, visible))
-    }
-    tile += TILE_ROW
+/** Numbers that do not count become 0, whatever they are. */
+export function clear(panel: usize, mask: usize, rows: i32): void {
+  for (let at: usize = 0; at < <usize>rows * 32; at += 16) {
+    v128.store(panel + at, v128.and(v128.load(panel + at), v128.load(mask + at)))
   }
 }

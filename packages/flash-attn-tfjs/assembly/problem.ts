@@ -1,6 +1,6 @@
 /**
  * What a call is about. The host writes it into the heap (../src/wasm/problem.ts, same order) and passes its address: every field
- * is 4 bytes. Letters: B batch, T query time, S key time, H heads, K key/value heads, D head dim (a multiple of 8).
+ * is 4 bytes. Letters: B batch, T query time, S key time, H heads, K key/value heads, D head dim.
  */
 @unmanaged
 export class Problem {
@@ -16,15 +16,12 @@ export class Problem {
   dQuery: usize
   dKey: usize
   dValue: usize
-  // partial sums of split backward tasks: keySplits − 1 tensors like query, groupSplits − 1 tensors like key
-  dQueryParts: usize
-  dKeyParts: usize
-  dValueParts: usize
   // padded segment ids and ranges of each block (./segments.ts), or 0
   queryIds: usize
   keyIds: usize
   queryRanges: usize
   keyRanges: usize
+  splits: usize // what the parts of a decoding step leave (./decode.ts)
   // scratch of thread i: scratch + i · scratchBytes
   scratch: usize
   scratchBytes: usize
@@ -34,11 +31,11 @@ export class Problem {
   H: i32
   K: i32
   D: i32
-  causal: i32
-  window: i32 // 0: none
-  chunkRows: i32 // query rows of a forward task, a multiple of BLOCK
-  groupSplits: i32 // backward tasks that share the query heads of a key head: 1 or H / K
-  keySplits: i32 // backward tasks that share the key blocks of a head
+  // a query sees a key when nearest ≤ (position of the query) − (position of the key) ≤ farthest
+  nearest: i32
+  farthest: i32
+  chunkRows: i32 // query rows of a forward task, or key rows of a backward task's step: a multiple of BLOCK
+  parts: i32 // backward: parts of the queries, and of the keys
   scale: f32
   softcap: f32 // 0: none
 
@@ -51,30 +48,30 @@ export class Problem {
     return <usize>(this.K * this.D) * 4
   }
 
-  /** Byte offset of row 0 of a head in query, out, dOut, dQuery. */
-  @inline queryOffset(b: i32, h: i32): usize {
-    return <usize>(b * this.T) * this.queryStride + <usize>(h * this.D) * 4
+  /** Byte offset of row t of a head in query, out, dOut, dQuery. */
+  @inline queryOffset(b: i32, h: i32, t: i32): usize {
+    return (<usize>(b * this.T) + <usize>t) * this.queryStride + <usize>(h * this.D) * 4
   }
 
-  @inline keyOffset(b: i32, k: i32): usize {
-    return <usize>(b * this.S) * this.keyStride + <usize>(k * this.D) * 4
+  @inline keyOffset(b: i32, k: i32, s: i32): usize {
+    return (<usize>(b * this.S) + <usize>s) * this.keyStride + <usize>(k * this.D) * 4
   }
 
-  /** Byte offset of a head in logSumExp and delta. */
-  @inline rowOffset(b: i32, h: i32): usize {
-    return <usize>(b * this.H + h) * <usize>this.T * 4
+  /** Byte offset of row t of a head in logSumExp and delta. */
+  @inline rowOffset(b: i32, h: i32, t: i32): usize {
+    return (<usize>(b * this.H + h) * <usize>this.T + <usize>t) * 4
+  }
+
+  /** D, up to a multiple of 4: the rows of a panel that was multiplied by packed columns. */
+  @inline get paddedD(): i32 {
+    return (this.D + 3) & ~3
   }
 }
 
-/** Rows and columns of a tile of scores. */
+/** Rows of a tile of scores, on both sides. */
 export const BLOCK: i32 = 64
-/** Bytes of a row of the score tile. */
-export const TILE_ROW: usize = 64 * 4
-export const TILE_BYTES: usize = 64 * 64 * 4
-
-/**
- * Hidden scores; and where a running maximum starts. Both times any sensible scale lie more than 127 apart, so the weight of a
- * hidden score is exactly 0, in a row that sees no key too.
- */
-export const HIDDEN: f32 = -1e30
-export const FLOOR: f32 = -5e29
+/** Columns of a panel, and bytes of a panel with BLOCK rows. */
+export const WIDTH: i32 = 8
+export const PANEL: usize = 64 * 32
+/** Bytes of BLOCK columns in such panels. */
+export const TILE: usize = 64 * 256

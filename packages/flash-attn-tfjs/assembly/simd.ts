@@ -7,34 +7,36 @@ export function fma(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(c, f32x4.mul(a, b))
 }
 
-/** Bytes of the constants of exp2, written by `writeExpTable` and loaded into locals before a loop. */
+/** Bytes of the constants of exp: loaded into locals before a loop. */
 export const EXP_TABLE: usize = 9 * 16
 
 export function writeExpTable(table: usize): void {
-  v128.store(table, f32x4.splat(-127.0), 0) // smallest argument: gives exactly 0
-  v128.store(table, f32x4.splat(12582912.0), 16) // 1.5 · 2²³: adding it rounds to a whole number
-  v128.store(table, f32x4.splat(1.5353361883195e-4), 32) // minimax polynomial of 2^f on [−½, ½], degree 6
-  v128.store(table, f32x4.splat(1.339887440266574e-3), 48)
-  v128.store(table, f32x4.splat(9.61843735767464e-3), 64)
-  v128.store(table, f32x4.splat(5.550332471162809e-2), 80)
-  v128.store(table, f32x4.splat(2.402264791363012e-1), 96)
-  v128.store(table, f32x4.splat(6.931472028550421e-1), 112)
+  v128.store(table, f32x4.splat(LOG2E), 0)
+  v128.store(table, f32x4.splat(-127.0), 16) // smallest argument: gives exactly 0
+  v128.store(table, f32x4.splat(12583039.0), 32) // 1.5 · 2²³ + 127: adding it rounds to a whole number and adds the exponent's bias
+  v128.store(table, f32x4.splat(1.3264727461904365e-3), 48) // minimax polynomial of 2^f on [−½, ½], exactly 1 at 0
+  v128.store(table, f32x4.splat(9.671512837432719e-3), 64)
+  v128.store(table, f32x4.splat(5.550733742244505e-2), 80)
+  v128.store(table, f32x4.splat(2.402224208235694e-1), 96)
+  v128.store(table, f32x4.splat(6.93146977597397e-1), 112)
   v128.store(table, f32x4.splat(1.0), 128)
 }
 
-/** 2^x for x ≤ 127, relative error 8e-8; exactly 0 from −127 down. The constants are those of the table, in order. */
+/**
+ * e^x for x ≤ 88, relative error 1e-7 near 0; exactly 1 at 0, exactly 0 from −88.1 down, NaN for NaN. The constants are those of the
+ * table, in order.
+ */
 @inline
-export function exp2(x: v128, lowest: v128, round: v128, c6: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, one: v128): v128 {
-  x = f32x4.pmax(x, lowest)
+export function exp(x: v128, log2e: v128, lowest: v128, round: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, one: v128): v128 {
+  x = f32x4.pmax(f32x4.mul(x, log2e), lowest)
   const t = f32x4.add(x, round)
   const f = f32x4.sub(x, f32x4.sub(t, round))
-  let p = fma(f, c6, c5)
-  p = fma(p, f, c4)
+  let p = fma(f, c5, c4)
   p = fma(p, f, c3)
   p = fma(p, f, c2)
   p = fma(p, f, c1)
   p = fma(p, f, one)
-  return i32x4.add(p, i32x4.shl(t, 23))
+  return f32x4.mul(p, i32x4.shl(t, 23))
 }
 
 /** Natural logarithm of a positive normal number, in double precision inside: no table, which would be static data. */
@@ -52,12 +54,5 @@ export function log(x: f32): f32 {
 export function sumLanes(v: v128): f32 {
   v = f32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
   v = f32x4.add(v, i8x16.shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))
-  return f32x4.extract_lane(v, 0)
-}
-
-@inline
-export function maxLanes(v: v128): f32 {
-  v = f32x4.pmax(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
-  v = f32x4.pmax(v, i8x16.shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))
   return f32x4.extract_lane(v, 0)
 }

@@ -5,7 +5,6 @@ import { simd as plainSimd, relaxedSimd } from './kernels.generated.ts'
 import type { BackwardInputs } from './options.ts'
 import { backwardKernel } from './wasm/backward.ts'
 import { forwardKernel } from './wasm/forward.ts'
-import { padded } from './wasm/padding.ts'
 
 export interface FlashAttentionOptions {
   /** Threads, the caller's included. Default: all cores on a shared heap (`shareWasmHeap` of wasm-heap-tfjs), 1 otherwise. */
@@ -45,6 +44,6 @@ function kernelFunc(name: string, kernel: Kernel, heap: WasmHeap, kernels: Kerne
     if (wasmHeap(backend) !== heap) {
       throw new Error(`${name}: the wasm backend was replaced since registerFlashAttention(); call it again after tf.setBackend('wasm').`)
     }
-    return padded(name, inputs, attrs) ?? kernel(heap, kernels, inputs as unknown as BackwardInputs, attrs)
+    return kernel(heap, kernels, inputs as unknown as BackwardInputs, attrs)
   }
 }

@@ -1,55 +1,44 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
 import type { KernelModule, WasmHeap } from 'wasm-heap-tfjs'
 import { type BackwardInputs, type Problem, problemOf } from '../options.ts'
-import { addresses, BLOCK, CHUNK_ROWS, PROBLEM_BYTES, writeProblem } from './problem.ts'
+import { addresses, BLOCK, chunkRowsOf, PROBLEM_BYTES, writeProblem } from './problem.ts'
 import { withScratch } from './scratch.ts'
 import { prepareSegments } from './segments.ts'
 
-/** Tasks to cut a gradient into at least. Fewer (batch × key heads) are split; from the shapes alone, so that sums are the same on any number of threads. */
-const MIN_TASKS = 8
-/** Numbers a task of `sumParts` adds. */
-const SUM_CHUNK = 16_384
+/** Tasks to cut each phase of a gradient into at least, where the shapes allow. */
+const MIN_TASKS = 32
 
-/** dQuery, dKey, dValue; a task is a key head, or a share of its query heads, or of its key blocks. */
+/** dQuery, dKey, dValue; a task is a part of the keys of a key head against a part of the queries of the heads that share it. */
 export function backwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: BackwardInputs, attrs: object | undefined): TensorInfo[] {
   const problem = problemOf(inputs, attrs)
   const { B, T, H, K, D } = problem
   const { query, key, value, out, logSumExp, dOut, dLogSumExp } = inputs
-  const { groupSplits, keySplits } = split(problem)
+  const parts = partsOf(problem)
+  const chunkRows = chunkRowsOf(problem)
   return withScratch(heap, (scratch) => {
     const [dQuery, dKey, dValue] = [query, key, value].map(({ shape }) => scratch.makeOutput(shape)) as [TensorInfo, TensorInfo, TensorInfo]
-    const parts = (numSplits: number, size: number) => (numSplits > 1 ? scratch.allocate(4 * (numSplits - 1) * size) : 0)
     const address = scratch.allocate(PROBLEM_BYTES)
     const scratchBytes = kernels.exports.backwardScratch!(D)
     const optional: Record<string, TensorInfo> = dLogSumExp ? { dLogSumExp } : {}
-    const at = addresses(heap, { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, ...optional })
     const fields = {
       ...prepareSegments(heap, kernels, problem, scratch),
       delta: scratch.allocate(4 * B * H * T),
-      dQueryParts: parts(keySplits, query.size),
-      dKeyParts: parts(groupSplits, key.size),
-      dValueParts: parts(groupSplits, key.size),
-      groupSplits,
-      keySplits,
+      parts,
+      chunkRows,
       scratch: scratch.allocate(kernels.threads * scratchBytes),
       scratchBytes,
-      ...at,
+      ...addresses(heap, { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, ...optional }),
     }
     writeProblem(heap, address, problem, fields)
-    kernels.run('flashDelta', B * Math.ceil(T / CHUNK_ROWS), [address])
-    kernels.run('flashBackward', B * K * groupSplits * keySplits, [address])
-    const sum = (target: number, partsAt: number, numSplits: number, size: number) => {
-      if (numSplits > 1) kernels.run('sumParts', Math.ceil(size / SUM_CHUNK), [target, partsAt, numSplits - 1, size])
-    }
-    sum(at.dQuery!, fields.dQueryParts, keySplits, query.size)
-    sum(at.dKey!, fields.dKeyParts, groupSplits, key.size)
-    sum(at.dValue!, fields.dValueParts, groupSplits, key.size)
+    kernels.run('flashDelta', B * Math.ceil(T / chunkRows), [address])
+    // in phase i, key part j meets query part j + i: no two tasks of a phase add to the same rows, so none needs a copy of a gradient
+    for (let phase = 0; phase < parts; phase++) kernels.run('flashBackward', B * K * parts, [address, phase])
     return [dQuery, dKey, dValue]
   })
 }
 
-function split({ B, K, G, S }: Problem): { groupSplits: number; keySplits: number } {
-  const groupSplits = B * K >= MIN_TASKS ? 1 : G
-  const keySplits = Math.min(Math.ceil(S / BLOCK), Math.ceil(MIN_TASKS / (B * K * groupSplits)))
-  return { groupSplits, keySplits }
+/** Parts of the queries, and of the keys. From the shapes alone, so that sums are the same on any number of threads. */
+function partsOf({ B, K, S }: Problem): number {
+  const partKeys = (B * K < 8 ? 2 : 4) * BLOCK
+  return Math.min(Math.ceil(MIN_TASKS / (B * K)), Math.ceil(S / partKeys))
 }

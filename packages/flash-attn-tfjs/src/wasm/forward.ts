@@ -1,11 +1,11 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
 import type { KernelModule, WasmHeap } from 'wasm-heap-tfjs'
 import { type KernelInputs, problemOf } from '../options.ts'
-import { addresses, CHUNK_ROWS, PROBLEM_BYTES, writeProblem } from './problem.ts'
+import { addresses, chunkRowsOf, PROBLEM_BYTES, writeProblem } from './problem.ts'
 import { withScratch } from './scratch.ts'
 import { prepareSegments } from './segments.ts'
 
-/** out `[B, T, H, D]` and log-sum-exp `[B, H, T]`; a task is 256 query rows of a head. */
+/** out `[B, T, H, D]` and log-sum-exp `[B, H, T]`; a task is a chunk of query rows of a head. */
 export function forwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: KernelInputs, attrs: object | undefined): TensorInfo[] {
   const problem = problemOf(inputs, attrs)
   const { B, T, H, D } = problem
@@ -14,7 +14,7 @@ export function forwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: Ker
     const out = scratch.makeOutput(query.shape)
     const logSumExp = scratch.makeOutput([B, H, T])
     const address = scratch.allocate(PROBLEM_BYTES)
-    const chunkRows = Math.min(CHUNK_ROWS, Math.ceil(T / 4) * 4)
+    const chunkRows = chunkRowsOf(problem)
     const scratchBytes = kernels.exports.forwardScratch!(D, chunkRows)
     const fields = {
       ...prepareSegments(heap, kernels, problem, scratch),

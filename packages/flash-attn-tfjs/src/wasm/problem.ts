@@ -5,20 +5,30 @@ import type { Problem } from '../options.ts'
 /** Fields of `Problem` in ../../assembly/problem.ts, in its order; every one takes 4 bytes. */
 const FIELDS = [
   ...['query', 'key', 'value', 'out', 'logSumExp', 'dOut', 'dLogSumExp', 'delta', 'dQuery', 'dKey', 'dValue'],
-  ...['dQueryParts', 'dKeyParts', 'dValueParts', 'queryIds', 'keyIds', 'queryRanges', 'keyRanges', 'scratch', 'scratchBytes'],
-  ...['B', 'T', 'S', 'H', 'K', 'D', 'causal', 'window', 'chunkRows', 'groupSplits', 'keySplits', 'scale', 'softcap'],
+  ...['queryIds', 'keyIds', 'queryRanges', 'keyRanges', 'splits', 'scratch', 'scratchBytes'],
+  ...['B', 'T', 'S', 'H', 'K', 'D', 'nearest', 'farthest', 'chunkRows', 'parts', 'scale', 'softcap'],
 ] as const
 const FLOATS: readonly string[] = ['scale', 'softcap']
 
 export const PROBLEM_BYTES = 4 * FIELDS.length
 
-/** Rows and columns of a tile, and query rows of a forward task, in ../../assembly. */
+/** Rows of a tile in ../../assembly. */
 export const BLOCK = 64
-export const CHUNK_ROWS = 256
+/** Further than any key; sums with it stay in 32 bits. */
+const FAR = 2 ** 29
+
+/** Query rows of a task: fewer where there would be few tasks. From the shapes alone. */
+export function chunkRowsOf({ B, T, H, D }: Problem): number {
+  let rows = D <= 128 ? 256 : 128
+  while (rows > BLOCK && B * H * Math.ceil(T / rows) < 16) rows /= 2
+  return rows
+}
 
 /** Writes a problem for the kernels; fields not given are 0. Call it after every allocation, which may replace the heap's buffer. */
 export function writeProblem(heap: WasmHeap, address: number, problem: Problem, fields: Record<string, number>): void {
-  const all: Record<string, unknown> = { ...problem, causal: problem.causal ? 1 : 0, chunkRows: CHUNK_ROWS, ...fields }
+  const { causal, window } = problem
+  const farthest = window > 0 ? window - 1 : FAR
+  const all: Record<string, unknown> = { ...problem, nearest: causal ? 0 : -farthest, farthest, ...fields }
   const view = new DataView(heap.memory.buffer, address, PROBLEM_BYTES)
   for (const [index, name] of FIELDS.entries()) {
     const value = (all[name] as number | undefined) ?? 0

@@ -3,7 +3,7 @@ import type { Problem } from '../options.ts'
 import { BLOCK } from './problem.ts'
 import type { Scratch } from './scratch.ts'
 
-const RANGE_BYTES = 12
+const RANGE_BYTES = 20
 
 /** Padded ids and the range of ids in every block of 64, for the kernels; nothing where the problem has no segments. */
 export function prepareSegments(
