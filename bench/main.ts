@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [packing] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -16,10 +16,11 @@ import { attention } from './works/attention.ts'
 import { decode } from './works/decode.ts'
 import { kernels } from './works/kernels.ts'
 import { matmul } from './works/matmul.ts'
+import { packing } from './works/packing.ts'
 import { step } from './works/step.ts'
 import { writeResults } from './write-results.ts'
 
-const works: readonly Work[] = [attention, matmul, step, decode, kernels]
+const works: readonly Work[] = [attention, matmul, step, decode, kernels, packing]
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   args: process.argv.slice(2).filter((word) => word !== '--'),

@@ -12,6 +12,8 @@ export interface Case {
   readonly flops: Parts
   /** Bytes of the inputs and outputs of each part; for the roofline. */
   readonly traffic?: Parts
+  /** Documents, tokens, … that are worked through. */
+  readonly items?: number
   /** Bytes that have to be read at least; the case is then held against the memory's bandwidth. */
   readonly bytes?: number
   /** The same with less work, and how many times longer this takes: what took too long or too much there is not tried here. */

@@ -23,10 +23,14 @@ const table = {
   numpy: ['numpy', 'matmul', 'python', 'numpy'],
   onnx: ['onnxruntime', 'own op', 'onnx', ''],
   jaxJs: ['jax-js', 'jit', 'jax-js', ''],
+  packer: ['Node', 'ours', 'packing', ''],
+  trlBfd: ['TRL', 'bfd', 'trl', 'trl-bfd'],
+  trlWrapped: ['TRL', 'wrapped', 'trl', 'trl-wrapped'],
 } as const
 export type PeerId = keyof typeof table
 
-const python = `${peersFolder}python/bin/python`
+/** Python of a part of setup-peers. */
+const pythonOf = (part: string) => `${peersFolder}${part}/bin/python`
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 const made = new Map<string, Peer>()
@@ -45,8 +49,8 @@ export const both = (...ids: readonly PeerId[]): Peer[] => ids.flatMap((id) => [
 function makePeer(id: PeerId, threads: number): Peer {
   const [engine, name, module, variant] = table[id]
   const command: Peer['command'] =
-    module === 'python'
-      ? [python, file('peers/python/serve.py'), variant, String(threads)]
+    module === 'python' || module === 'trl'
+      ? [pythonOf(module), file('peers/python/serve.py'), variant, String(threads)]
       : [process.execPath, ...process.execArgv, file('serve-peer.ts'), module, variant, String(threads)]
   const environment = {
     TF_NUM_INTRAOP_THREADS: String(threads),
@@ -65,6 +69,7 @@ export function missing({ engine, peer }: Peer): string | undefined {
     'tfjs-node': ['tfjs-node', 'node_modules/@tensorflow/tfjs-node'],
     PyTorch: ['python', 'python/bin/python'],
     numpy: ['python', 'python/bin/python'],
+    TRL: ['trl', 'trl/bin/python'],
     onnxruntime: ['onnx', 'onnx/node_modules/onnxruntime-node'],
     'jax-js': ['jax-js', 'jax-js/node_modules/@jax-js/jax'],
     ...(peer === 'native fma' ? { machine: ['peak', 'native-peak'] } : {}),

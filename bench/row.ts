@@ -19,6 +19,10 @@ export interface Row {
   readonly gigabytesPerSecond?: number
   /** FLOPs per byte of inputs and outputs, each moved once: where the case stands in the roofline. */
   readonly intensity?: number
+  /** Of what the case counts. */
+  readonly itemsPerSecond?: number
+  /** Of packing: tokens ÷ (tokens + padding). */
+  readonly utilisation?: number
   /** Why there is no time: `> 60 s`, `does not fit`, … */
   readonly note?: string
 }

@@ -2,12 +2,13 @@ import type { Case, Outcome } from './measure.ts'
 import type { Row } from './row.ts'
 
 /** The rows of one case; ratios and fractions are to what was measured in the same rounds. */
-export function rowsOf({ name, flops, bytes, traffic }: Case, outcomes: readonly Outcome[]): Row[] {
+export function rowsOf({ name, flops, bytes, traffic, items }: Case, outcomes: readonly Outcome[]): Row[] {
   const rateOf = (loop: string, threads: number) =>
     outcomes.find(({ peer }) => peer.engine === 'machine' && peer.peer === loop && peer.threads === threads)?.parts.rate
   const ours = (engine: string, threads: number) =>
     outcomes.find(
-      ({ peer }) => peer.engine === (engine === 'webgpu' ? 'webgpu' : 'wasm') && peer.peer === 'ours' && peer.threads === threads,
+      ({ peer }) =>
+        (engine === 'webgpu' ? ['webgpu'] : ['wasm', 'Node']).includes(peer.engine) && peer.peer === 'ours' && peer.threads === threads,
     )
   const rows: Row[] = []
   for (const { peer, parts, peakBytes, note } of outcomes) {
@@ -33,6 +34,8 @@ export function rowsOf({ name, flops, bytes, traffic }: Case, outcomes: readonly
         peakBytes,
         ...(gigabytes === null ? {} : { gigabytesPerSecond: gigabytes }),
         ...(traffic ? { intensity: flops[part]! / traffic[part]! } : {}),
+        ...(items === undefined || milliseconds === undefined ? {} : { itemsPerSecond: (1000 * items) / milliseconds }),
+        ...(parts.utilisation === undefined ? {} : { utilisation: parts.utilisation }),
         ...(note === undefined ? {} : { note }),
       })
     }

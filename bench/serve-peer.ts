@@ -24,6 +24,7 @@ const modules: Readonly<Record<string, () => Promise<{ start: Start }>>> = {
   tfjs: () => import('./peers/tfjs.ts'),
   onnx: () => import('./peers/onnx.ts'),
   'jax-js': () => import('./peers/jax-js.ts'),
+  packing: () => import('./peers/packing.ts'),
 }
 const warmUpMs = 300 // V8 and others optimise while they run
 const longMs = 1500 // runs as long as this need no warming up

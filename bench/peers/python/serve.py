@@ -1,4 +1,4 @@
-"""A peer in Python: `serve.py VARIANT THREADS` (torch-naive, torch-sdpa, numpy) answers as ../../serve-peer.ts does."""
+"""A peer in Python: `serve.py VARIANT THREADS` (torch-naive, torch-sdpa, numpy, trl-bfd, trl-wrapped) answers as ../../serve-peer.ts does."""
 import json
 import os
 import re
@@ -12,6 +12,10 @@ replies = os.fdopen(3, "w", buffering=1)
 
 def works():
     """{work: prepare}, where prepare(input) returns (run, check); run returns milliseconds by part."""
+    if variant.startswith("trl"):
+        import trl_works
+
+        return {"packing": trl_works.bfd if variant == "trl-bfd" else trl_works.wrapped}
     if variant == "numpy":
         import numpy_works
 
