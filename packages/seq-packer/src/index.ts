@@ -1,4 +1,6 @@
 export { cuSeqlens } from './cu-seqlens.ts'
+export { type DataMixOptions, dataMix, type MixPart } from './data-mix.ts'
+export { type LengthReport, lengthReport } from './length-report.ts'
 export { type MixOptions, mix, type Source, type Tokens } from './mix.ts'
 export { pack } from './pack.ts'
 export { type PackAllOptions, packAll, type StoredDocuments } from './pack-all.ts'

@@ -18,6 +18,11 @@ export interface MixOptions {
   readonly seed: number
   /** The stream ends where a source would begin this epoch, counted from 0. Default: it never ends. */
   readonly epochs?: number
+  /**
+   * Epochs after which a source leaves, and the others share by their weights what follows; the stream ends when none is left. By source;
+   * default: none leaves.
+   */
+  readonly maxEpochs?: Readonly<Record<string, number>>
 }
 
 /**
@@ -30,22 +35,39 @@ export interface MixOptions {
  */
 export function mix<Item extends Tokens>(sources: Readonly<Record<string, Source<Item>>>, options: MixOptions): Resumable<Item> {
   checkMix(sources, options)
-  const { weights, seed, epochs = Number.POSITIVE_INFINITY } = options
+  const { weights, seed, epochs = Number.POSITIVE_INFINITY, maxEpochs = {} } = options
   const names = Object.keys(sources)
-  const sum = names.reduce((total, name) => total + weights[name]!, 0)
-  const shares = names.map((name) => weights[name]! / sum)
-  const readers = names.map((name) => epochsOf(name, sources[name]!, seed, epochs))
+  const leaves = names.map((name) => (maxEpochs[name] ?? Number.POSITIVE_INFINITY) <= epochs && name in maxEpochs)
+  const readers = names.map((name, i) => epochsOf(name, sources[name]!, seed, leaves[i] ? maxEpochs[name]! : epochs))
   const given = names.map(() => 0)
+  let here: readonly number[] = [] // the sources that have not left, and their shares
+  let shares: readonly number[] = []
   const sizes = Object.fromEntries(names.map((name) => [name, sizeOf(sources[name]!)]))
-  const settings = { weights: Object.fromEntries(names.map((name) => [name, weights[name]!])), seed, sizes }
+  const settings = { weights: Object.fromEntries(names.map((name) => [name, weights[name]!])), seed, sizes, maxEpochs }
 
+  function stay(wanted: (i: number) => boolean): void {
+    here = names.map((_, i) => i).filter(wanted)
+    const sum = here.reduce((total, i) => total + weights[names[i]!]!, 0)
+    if (sum === 0) here = []
+    shares = here.map((i) => weights[names[i]!]! / sum)
+  }
   function next(): Item | undefined {
-    const wanted = given.reduce((total, tokens) => total + tokens, 1)
-    let due = 0
-    for (let i = 1; i < names.length; i++) if (shares[i]! * wanted - given[i]! > shares[due]! * wanted - given[due]!) due = i
-    const item = readers[due]!.next() // at the end of the epochs the same source stays due, and has nothing
-    if (item) given[due]! += item.tokens.length
-    return item
+    while (here.length > 0) {
+      const wanted = here.reduce((total, i) => total + given[i]!, 1)
+      let [due, deficit] = [here[0]!, Number.NEGATIVE_INFINITY]
+      here.forEach((i, place) => {
+        const own = shares[place]! * wanted - given[i]!
+        if (own > deficit) [due, deficit] = [i, own]
+      })
+      const item = readers[due]!.next()
+      if (item) {
+        given[due]! += item.tokens.length
+        return item
+      }
+      if (!leaves[due]) return undefined // the same source stays due, and has nothing
+      stay((i) => i !== due && here.includes(i))
+    }
+    return undefined
   }
   const state = (): Json => {
     const cursors = names.map((name, i) => [name, { ...readers[i]!.at(), tokens: given[i]! }])
@@ -60,7 +82,9 @@ export function mix<Item extends Tokens>(sources: Readonly<Record<string, Source
       readers[i]!.seek(epoch!, index!)
       given[i] = tokens!
     })
+    stay((i) => !leaves[i] || readers[i]!.at().epoch < maxEpochs[names[i]!]!)
   }
+  stay(() => true)
   return resumable(next, state, restore)
 }
 
@@ -98,7 +122,7 @@ function epochsOf<Item extends Tokens>(name: string, source: Source<Item>, seed:
 const sizeOf = <Item extends Tokens>(source: Source<Item>): Json =>
   typeof source === 'function' ? null : { items: source.length, tokens: source.reduce((sum, item) => sum + item.tokens.length, 0) }
 
-function checkMix(sources: Readonly<Record<string, Source<Tokens>>>, { weights, seed, epochs = 1 }: MixOptions): void {
+function checkMix(sources: Readonly<Record<string, Source<Tokens>>>, { weights, seed, epochs = 1, maxEpochs = {} }: MixOptions): void {
   const names = Object.keys(sources)
   if (names.length === 0) throw new RangeError('mix: sources is empty; give at least one, such as { books: documents }.')
   for (const name of names) {
@@ -120,4 +144,9 @@ function checkMix(sources: Readonly<Record<string, Source<Tokens>>>, { weights, 
   if (!names.some((name) => weights[name]! > 0)) throw new RangeError('mix: all weights are 0; at least one must be positive.')
   if (!Number.isSafeInteger(seed)) throw new RangeError(`mix: seed is ${seed}; it must be a whole number.`)
   if (epochs !== Number.POSITIVE_INFINITY) checkCount('mix: epochs', epochs)
+  for (const [name, most] of Object.entries(maxEpochs)) {
+    if (!names.includes(name))
+      throw new RangeError(`mix: maxEpochs names '${name}', but the sources are ${names}. Remove one or add the other.`)
+    checkCount(`mix: maxEpochs of '${name}'`, most)
+  }
 }
