@@ -1,38 +1,33 @@
+import { byValidationLoss, type StepFolder, stepFolders } from './checkpoint-folders.ts'
 import { nodeModules } from './file-system.ts'
 import { readManifest } from './manifest.ts'
 
-export interface LatestCheckpoint {
-  /** Folder of the newest whole checkpoint; undefined when there is none. */
+export interface FoundCheckpoint {
+  /** Folder of a whole checkpoint; undefined when there is none. */
   readonly path: string | undefined
   /** Its step; 0 when there is none. */
   readonly step: number
-  /** Newer folders that were passed over, newest first, and unfinished saves, each with the reason. */
+  /** Folders that were passed over, and unfinished saves, each with the reason. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
-}
-
-/** `step-00000123`: eight digits, so that names sort by step. */
-export const folderName = (step: number): string => `step-${String(step).padStart(8, '0')}`
-
-/** The checkpoint folders in `dir`, newest first, and what interrupted saves left behind. */
-export async function stepFolders(dir: string): Promise<{ complete: { name: string; step: number }[]; leftovers: string[] }> {
-  const { fs } = nodeModules('latestCheckpoint')
-  const names = await fs.readdir(dir)
-  const complete = names.filter((name) => /^step-\d{8,}$/.test(name)).map((name) => ({ name, step: Number(name.slice(5)) }))
-  return { complete: complete.sort((a, b) => b.step - a.step), leftovers: names.filter((name) => /^step-\d{8,}\.(tmp|old)$/.test(name)) }
 }
 
 /**
  * The newest checkpoint in `dir` whose files have the size and sha256 that its `trainer.json` states, and what was passed over on the way.
  * A folder that does not exist holds none. Reads one file chunk at a time, no tensors. Node only.
  */
-export async function latestCheckpoint(dir: string): Promise<LatestCheckpoint> {
+export const latestCheckpoint = (dir: string): Promise<FoundCheckpoint> => firstWhole(dir, async (folders) => folders)
+
+/** As `latestCheckpoint`: the one with the lowest validation loss in its report, among those that have one. Node only. */
+export const bestCheckpoint = (dir: string): Promise<FoundCheckpoint> => firstWhole(dir, (folders) => byValidationLoss(dir, folders))
+
+async function firstWhole(dir: string, order: (folders: StepFolder[]) => Promise<StepFolder[]>): Promise<FoundCheckpoint> {
   const { path } = nodeModules('latestCheckpoint')
   const { complete, leftovers } = await stepFolders(dir).catch((error: { code?: unknown }) => {
     if (error.code === 'ENOENT') return { complete: [], leftovers: [] }
     throw error
   })
   const skipped = leftovers.map((name) => ({ path: path.join(dir, name), reason: 'left behind by an interrupted save' }))
-  for (const { name, step } of complete) {
+  for (const { name, step } of await order(complete)) {
     const folder = path.join(dir, name)
     const reason = await defect(folder)
     if (reason === undefined) return { path: folder, step, skipped }

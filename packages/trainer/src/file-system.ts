@@ -3,7 +3,12 @@ export function nodeModules(who: string) {
   const builtin = typeof process === 'undefined' ? undefined : process.getBuiltinModule
   if (!builtin)
     throw new Error(`${who}: needs a file system (Node ≥ 20.19, Bun or Deno). In a browser train without the checkpoint option.`)
-  return { fs: builtin('node:fs/promises'), path: builtin('node:path'), crypto: builtin('node:crypto') }
+  return {
+    fs: builtin('node:fs/promises'),
+    path: builtin('node:path'),
+    crypto: builtin('node:crypto'),
+    threads: builtin('node:worker_threads'),
+  }
 }
 
 /** Makes a finished write survive a power cut: files by themselves, folders so that their entries do. */

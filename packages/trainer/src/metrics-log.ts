@@ -4,12 +4,14 @@ import type { Checkpoint, StepReport } from './types.ts'
 export interface MetricsLogOptions {
   /** Where the run goes on: later lines are dropped, and the line of its step is written if the run was killed before that. */
   readonly resume?: Pick<Checkpoint, 'step' | 'report'> | undefined
-  /** What to write of a report; undefined writes no line. Default: the report, with the checkpoint's folder name for its path. */
+  /** What to write of a report; undefined writes no line. Default: the report without `resumed`, with the checkpoint's folder name for its path. */
   readonly line?: (report: StepReport) => object | undefined
 }
 
-const wholeReport = (report: StepReport): object =>
-  report.checkpoint === undefined ? report : { ...report, checkpoint: report.checkpoint.split(/[\\/]/).at(-1) }
+/** Without what is true of one attempt only. */
+function lineOf({ resumed: _, checkpoint, ...report }: StepReport): object {
+  return checkpoint === undefined ? report : { ...report, checkpoint: checkpoint.split(/[\\/]/).at(-1) }
+}
 
 /**
  * An observer that appends one JSON line per report: `const log = await metricsLog('metrics.jsonl', { resume })`, then `await log(report)`
@@ -19,7 +21,7 @@ const wholeReport = (report: StepReport): object =>
  */
 export async function metricsLog(
   file: string,
-  { resume, line = wholeReport }: MetricsLogOptions = {},
+  { resume, line = lineOf }: MetricsLogOptions = {},
 ): Promise<(report: StepReport) => Promise<void>> {
   const { fs, path } = nodeModules('metricsLog')
   const append = async (report: StepReport): Promise<void> => {

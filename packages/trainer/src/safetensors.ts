@@ -16,12 +16,11 @@ interface Entry {
 const dtypes: Record<string, string> = { float32: 'F32', int32: 'I32' }
 const chunkBytes = 64 * 2 ** 20 // one write call takes at most 2 GiB
 
-/**
- * Writes float32 and int32 tensors as safetensors, sorted by name, one tensor in host memory at a time, and waits for the disk.
- * @see https://github.com/huggingface/safetensors#format
- */
-export async function writeSafetensors(file: string, tensors: Record<string, tf.Tensor>): Promise<FileRecord> {
-  const { fs, crypto } = nodeModules('saveCheckpoint')
+/** What stands before the data: names sorted, data 8-byte aligned. @throws TypeError for a dtype that cannot be saved. */
+export function safetensorsHead(tensors: Record<string, tf.Tensor>): {
+  readonly head: Uint8Array<ArrayBuffer>
+  readonly names: readonly string[]
+} {
   const names = Object.keys(tensors).sort()
   const header: Record<string, Entry | Record<string, string>> = { __metadata__: { format: 'pt' } }
   let offset = 0
@@ -32,16 +31,27 @@ export async function writeSafetensors(file: string, tensors: Record<string, tf.
     header[name] = { dtype: dtypes[dtype], shape, data_offsets: [offset, offset + 4 * size] }
     offset += 4 * size
   }
-  const json = Buffer.from(JSON.stringify(header))
-  const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ') // data starts 8-byte aligned
-  head.writeBigUInt64LE(BigInt(head.length - 8))
-  json.copy(head, 8)
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20)
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true)
+  head.set(json, 8)
+  return { head, names }
+}
+
+/**
+ * Writes float32 and int32 tensors as safetensors, one tensor in host memory at a time, and waits for the disk.
+ * @see https://github.com/huggingface/safetensors#format
+ */
+export async function writeSafetensors(file: string, tensors: Record<string, tf.Tensor>): Promise<FileRecord> {
+  const { fs, crypto } = nodeModules('saveCheckpoint')
+  const { head, names } = safetensorsHead(tensors)
   const hash = crypto.createHash('sha256')
   const handle = await fs.open(file, 'w')
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    hash.update(bytes)
-    for (let done = 0; done < bytes.length; )
-      done += (await handle.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten
+  let bytes = 0
+  const write = async (part: Uint8Array): Promise<void> => {
+    hash.update(part)
+    bytes += part.length
+    for (let done = 0; done < part.length; ) done += (await handle.write(part, done, Math.min(chunkBytes, part.length - done))).bytesWritten
   }
   try {
     await write(head)
@@ -53,7 +63,7 @@ export async function writeSafetensors(file: string, tensors: Record<string, tf.
   } finally {
     await handle.close()
   }
-  return { bytes: head.length + offset, sha256: hash.digest('hex') }
+  return { bytes, sha256: hash.digest('hex') }
 }
 
 /** Reads what `writeSafetensors` wrote, tensor by tensor, and compares the hash at the end; on any difference frees all and throws. */

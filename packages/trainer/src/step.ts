@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { checkCount } from './check-options.ts'
 import { addGradients, list, squaredNorms, valueAndGradients } from './gradients.ts'
+import { type GradientNoise, gradientNoise } from './noise.ts'
 import type { TrainOptions } from './options.ts'
 import type { Params } from './types.ts'
 
@@ -15,6 +17,7 @@ export interface StepGradient {
   readonly mean: number
   /** Why it must not be applied. */
   readonly problem?: string
+  readonly noise?: GradientNoise
 }
 
 /**
@@ -27,13 +30,15 @@ export async function stepGradient<Batch>(
   names: readonly string[],
   options: TrainOptions<Batch>,
 ): Promise<StepGradient> {
-  const { gradientAccumulation = 1, disposeBatches = true, tokens: countTokens, signal } = options
+  const { disposeBatches = true, tokens: countTokens, signal } = options
+  const numMicro = accumulationOf(options, step)
+  const noisy = (options.reportGradientNoise ?? false) && numMicro > 1
   const params: Params = Object.fromEntries(names.map((name) => [name, options.params[name]!]))
   const gradients: tf.Tensor[] = []
-  const scalars: tf.Scalar[] = [] // loss, tokens, loss, tokens, …, then one squared norm per parameter
+  const scalars: tf.Scalar[] = [] // of each micro-batch loss, tokens and, where asked for, squared norm; then one squared norm per parameter
   try {
-    for (let micro = 0; micro < gradientAccumulation; micro++) {
-      const where = `train: step ${step + 1}${gradientAccumulation > 1 ? `, micro-batch ${micro + 1} of ${gradientAccumulation}` : ''}`
+    for (let micro = 0; micro < numMicro; micro++) {
+      const where = `train: step ${step + 1}${numMicro > 1 ? `, micro-batch ${micro + 1} of ${numMicro}` : ''}`
       signal?.throwIfAborted()
       const { value: batch, done } = await stream.next()
       if (done) throw endOfBatches(where, step, options.totalSteps)
@@ -42,9 +47,10 @@ export async function stepGradient<Batch>(
           throw new RangeError('the batch holds disposed tensors. To use a batch again pass disposeBatches: false.')
         const tokens = tf.tidy(() => tokenScalar(countTokens?.(batch)))
         scalars.push(tokens)
-        const weight = countTokens && gradientAccumulation > 1 ? tokens : undefined
+        const weight = countTokens && numMicro > 1 ? tokens : undefined
         const one = valueAndGradients(() => options.loss(options.params, batch), params, weight)
         scalars.splice(-1, 0, one.value)
+        if (noisy) scalars.push(total(squaredNorms(one.gradients)))
         if (micro === 0) gradients.push(...one.gradients)
         else addGradients(gradients, one.gradients)
       } catch (error) {
@@ -58,7 +64,7 @@ export async function stepGradient<Batch>(
     tf.dispose(scalars)
     scalars.splice(0, scalars.length, stacked as tf.Scalar)
     const values = await stacked.data<'float32'>() // the one read from the device in a step
-    return { gradients, ...summary(values, names, gradientAccumulation, countTokens !== undefined) }
+    return { gradients, ...summary(values, names, { numMicro, noisy, counted: countTokens !== undefined }) }
   } catch (error) {
     tf.dispose(gradients)
     throw error
@@ -67,25 +73,56 @@ export async function stepGradient<Batch>(
   }
 }
 
-function summary(values: Float32Array, names: readonly string[], numMicro: number, counted: boolean): Omit<StepGradient, 'gradients'> {
-  let [lossSum, tokens, weights, squares] = [0, 0, 0, 0]
-  for (let micro = 0; micro < numMicro; micro++) {
-    const weight = counted && numMicro > 1 ? values[2 * micro + 1]! : 1
-    lossSum += weight * values[2 * micro]!
-    weights += weight
-    tokens += values[2 * micro + 1]!
-  }
-  const norms = values.subarray(2 * numMicro)
-  for (const square of norms) squares += square
+interface Layout {
+  readonly numMicro: number
+  readonly noisy: boolean
+  readonly counted: boolean
+}
+
+function summary(values: Float32Array, names: readonly string[], { numMicro, noisy, counted }: Layout): Omit<StepGradient, 'gradients'> {
+  const stride = noisy ? 3 : 2
+  const micros = Array.from({ length: numMicro }, (_, i) => {
+    const [loss, tokens, square = 0] = values.subarray(stride * i, stride * (i + 1))
+    const weight = counted && numMicro > 1 ? tokens! : 1
+    return { loss: loss!, tokens: tokens!, weight, square: square / weight ** 2 }
+  })
+  const sum = (of: (micro: (typeof micros)[number]) => number) => micros.reduce((total, micro) => total + of(micro), 0)
+  const [lossSum, tokens, weights] = [sum(({ loss, weight }) => weight * loss), sum(({ tokens }) => tokens), sum(({ weight }) => weight)]
+  const norms = values.subarray(stride * numMicro)
+  const squares = norms.reduce((sum, square) => sum + square, 0)
   const loss = lossSum / weights
   const norm = Math.sqrt(squares) / weights
-  const result = { loss, norm, tokens, mean: 1 / weights }
+  const squaresOfMicros = micros.map(({ square }) => square)
+  const noise = noisy
+    ? {
+        noise: gradientNoise(
+          squaresOfMicros,
+          micros.map(({ weight }) => weight),
+          norm ** 2,
+        ),
+      }
+    : {}
+  const result = { loss, norm, tokens, mean: 1 / weights, ...noise }
   if (counted && !(tokens > 0)) return { ...result, problem: `the batch has ${tokens} loss tokens` }
   if (!Number.isFinite(loss)) return { ...result, problem: `the loss is ${loss}` }
   const wrong = names.filter((_, i) => !Number.isFinite(norms[i]!))
   if (wrong.length > 0)
     return { ...result, problem: `the gradient of ${list(wrong)} (${wrong.length} of ${names.length} parameters) is not finite` }
   return result
+}
+
+/** Frees the parts. */
+function total(parts: tf.Scalar[]): tf.Scalar {
+  const sum: tf.Scalar = tf.addN(parts)
+  if (!parts.includes(sum)) tf.dispose(parts)
+  return sum
+}
+
+function accumulationOf<Batch>({ gradientAccumulation = 1 }: TrainOptions<Batch>, step: number): number {
+  if (typeof gradientAccumulation !== 'function') return gradientAccumulation
+  const numMicro = gradientAccumulation(step)
+  checkCount(`train: gradientAccumulation(${step})`, numMicro)
+  return numMicro
 }
 
 function tokenScalar(tokens: number | tf.Scalar | undefined): tf.Scalar {

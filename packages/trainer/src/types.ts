@@ -1,4 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core'
+import type { History } from './history.ts'
+import type { GradientNoise } from './noise.ts'
 
 /** Parameters by checkpoint name, for example `model.layers.0.self_attn.q_proj.weight`. All float32. */
 export type Params = Record<string, tf.Tensor>
@@ -45,10 +47,22 @@ export interface StepReport {
   readonly tokens: number
   /** Wall-clock time of the step, waiting for batches included, saving excluded. */
   readonly milliseconds: number
-  /** Why nothing was updated (`onNonFinite: 'skip'`). */
+  /** Why nothing was updated: the fault that `faults` says to skip or to roll back from. */
   readonly skipped?: string
-  /** Folder of the checkpoint saved after this step. */
+  /** The step that the run went back to; the next report is of the step after it. */
+  readonly rolledBackTo?: number
+  /** What `validation.loss` returned after this step. */
+  readonly validationLoss?: number
+  /** With `reportGradientNoise`. */
+  readonly gradientNoise?: GradientNoise
+  /** Folder of the checkpoint of this step. Saved in the background it becomes whole a little later. */
   readonly checkpoint?: string
+  /** Why the last save failed (`checkpoint.onError: 'continue'`). */
+  readonly checkpointError?: string
+  /** Of the first report after a resume: the folder it went on from, null for none, and the folders that were passed over, each with the reason. */
+  readonly resumed?: { readonly from: string | null; readonly skipped: readonly { readonly path: string; readonly reason: string }[] }
+  /** Of the last report of a run that ends before `totalSteps`: by `stop`, or for want of `validation.patience`. */
+  readonly stopped?: 'stop' | 'patience'
 }
 
 /** A training run at the end of a step: everything that `train` needs to go on to the last bit. */
@@ -69,6 +83,8 @@ export interface Checkpoint {
   /** What `data()` returned: the state of the data after the batches consumed so far. */
   readonly data: Json
   readonly metadata: Json
+  /** What reactions to faults and early stopping look back on. */
+  readonly history: History
   /** Versions and backend that wrote it. */
   readonly versions: Readonly<Record<string, string>>
 }

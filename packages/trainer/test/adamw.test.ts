@@ -25,7 +25,7 @@ const atol = 1e-7
 describe('adamw', () => {
   it.each(golden.adamw.map((run) => [JSON.stringify(run.options), run] as const))('equals torch.optim.AdamW: %s', (_, run) =>
     expectNoLeaks(() => {
-      const optimizer = adamw({ ...run.options, decay: () => true })
+      const optimizer = adamw({ ...run.options, groups: [] })
       golden.shapes.forEach((shape, i) => {
         let param = tf.tensor(run.start[i]!, shape)
         let state = optimizer.init(param)
@@ -65,8 +65,10 @@ describe('adamw', () => {
     expect(decayed('model.norm.weight', [3])).toBe(false)
     expect(decayed('stacked_norms', [2, 3])).toBe(false)
     expect(decayed('bias', [3])).toBe(false)
-    expect(decayed('bias', [3], { decay: () => true })).toBe(true)
-    expect(decayed('model.embed_tokens.weight', [2, 3], { decay: (name: string) => !name.includes('embed') })).toBe(false)
+    expect(decayed('bias', [3], { groups: [] })).toBe(true)
+    const group = { match: /embed/, weightDecay: 0 }
+    expect(decayed('model.embed_tokens.weight', [2, 3], { groups: [group] })).toBe(false)
+    expect(decayed('bias', [3], { groups: [group] })).toBe(true)
   })
 
   it('hands the step to the kernel AdamWStep where the backend has one', () => {

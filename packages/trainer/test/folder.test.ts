@@ -46,7 +46,7 @@ describe('the checkpoint folder is checked before the first step', () => {
     withFolder(async (dir) => {
       const params = makeParams()
       await collect(train(settings(params, { totalSteps: 4, checkpoint: { dir, every: 2 } })))
-      const remedy = 'To go on from there pass resume: await loadCheckpoint(path); to start over choose an empty folder.'
+      const remedy = "To go on from there pass resume: 'latest'; to start over choose an empty folder."
       await refuses(dir, `train: checkpoint.dir holds ${dir}/step-00000004, the run starts at step 0. ${remedy}`)
       expect(await readdir(dir)).toEqual(['step-00000002', 'step-00000004'])
       tf.dispose(params)
@@ -92,7 +92,7 @@ describe('resume', () => {
       const params = makeParams()
       let calls = 0
       const loss: typeof meanSquare = (p, b) => tf.mul(meanSquare(p, b), calls++ === 1 ? Number.NaN : 1)
-      await collect(train(settings(params, { loss, totalSteps: 2, onNonFinite: 'skip', checkpoint: { dir, every: 1 } })))
+      await collect(train(settings(params, { loss, totalSteps: 2, faults: { nonFinite: 'skip' }, checkpoint: { dir, every: 1 } })))
       const { step, updates, report, params: saved, optimizerState } = await loadCheckpoint(join(dir, 'step-00000002'))
       expect({ step, updates, loss: report!.loss, skipped: report!.skipped }).toEqual({
         step: 2,

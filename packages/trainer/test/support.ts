@@ -99,7 +99,8 @@ export async function withFolder<T>(body: (dir: string) => Promise<T>): Promise<
   }
 }
 
-export const timeless = (reports: readonly StepReport[]): object[] => reports.map(({ milliseconds: _, checkpoint: __, ...rest }) => rest)
+export const timeless = (reports: readonly StepReport[]): object[] =>
+  reports.map(({ milliseconds: _, checkpoint: __, resumed: ___, ...rest }) => rest)
 
 /** A run of 8 steps saved every 3, optionally going on from a checkpoint and stopping by `break` after `stopAfter`. */
 export async function runIn(dir: string, { resume, stopAfter = 8, loss = meanSquare }: RunOptions = {}) {

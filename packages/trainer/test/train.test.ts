@@ -141,7 +141,7 @@ describe('train', () => {
   })
 })
 
-describe('onNonFinite', () => {
+describe('faults.nonFinite', () => {
   const poisonedAt = (step: number, poison: (loss: tf.Scalar, params: Params) => tf.Tensor) => {
     let calls = 0
     return (params: Params, batch: Example) => {
@@ -163,7 +163,7 @@ describe('onNonFinite', () => {
   ])('throws for %s and leaves the parameters as they were', (_, poison, message) =>
     expectNoLeaks(async () => {
       const [params, clean] = [makeParams(), makeParams()]
-      const remedy = "Lower the learning rate, look at the batch, or go on without this update by onNonFinite: 'skip'."
+      const remedy = "Lower the learning rate, look at the batch, or let faults say 'skip' or 'rollback'."
       await expect(collect(train(settings(params, { loss: poisonedAt(2, poison) })))).rejects.toThrow(new RangeError(message + remedy))
       await collect(train(settings(clean, { totalSteps: 2 })))
       expect(valuesOf(params)).toEqual(valuesOf(clean))
@@ -179,7 +179,7 @@ describe('onNonFinite', () => {
       const params = makeParams()
       const snapshots: string[] = [JSON.stringify(valuesOf(params))]
       const reports = []
-      for await (const report of train(settings(params, { loss: poisonedAt(2, poison), totalSteps: 4, onNonFinite: 'skip' }))) {
+      for await (const report of train(settings(params, { loss: poisonedAt(2, poison), totalSteps: 4, faults: { nonFinite: 'skip' } }))) {
         reports.push(report)
         snapshots.push(JSON.stringify(valuesOf(params)))
       }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Optimizer, OptimizerState, UpdateOptions } from './types.ts'
+import type { Optimizer, OptimizerState, UpdateOptions } from '../types.ts'
+import { checkAtLeastZero, checkGroups, describeGroups, groupOf, type ParameterGroup, vectorsAndNorms } from './groups.ts'
 
 export interface AdamWOptions {
   /** Decay of the mean of gradients, in [0, 1). */
@@ -10,11 +11,9 @@ export interface AdamWOptions {
   readonly epsilon?: number
   /** Decoupled weight decay per unit of learning rate; ≥ 0. */
   readonly weightDecay?: number
-  /** Which parameters decay. Default: rank ≥ 2 and no `norm` in the name, so matrices and embeddings decay, norms and biases do not. */
-  readonly decay?: (name: string, shape: readonly number[]) => boolean
+  /** The first that matches decides. Default: vectors and norms do not decay, matrices and embeddings do. */
+  readonly groups?: readonly ParameterGroup[]
 }
-
-const isMatrix = (name: string, shape: readonly number[]): boolean => shape.length >= 2 && !/norm/i.test(name)
 
 /**
  * AdamW in PyTorch's form, one tensor at a time:
@@ -26,20 +25,20 @@ const isMatrix = (name: string, shape: readonly number[]): boolean => shape.leng
  * @see Loshchilov & Hutter 2019, Algorithm 2; Touvron et al. 2023 (Llama 2), §2.2; torch.optim.AdamW
  */
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, decay = isMatrix } = options
+  const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, groups = [vectorsAndNorms] } = options
   for (const [key, value] of Object.entries({ beta1, beta2 }))
     if (!(value >= 0 && value < 1)) throw new RangeError(`adamw: ${key} is ${value}; it must lie in [0, 1). Usual: beta1 0.9, beta2 0.95.`)
   for (const [key, value] of Object.entries({ epsilon, weightDecay }))
-    if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
-      throw new RangeError(`adamw: ${key} is ${value}; it must be a finite number ≥ 0. Usual: epsilon 1e-8, weightDecay 0.1.`)
+    checkAtLeastZero(`adamw: ${key}`, value, ' Usual: epsilon 1e-8, weightDecay 0.1.')
+  checkGroups('adamw', groups)
   return {
     name: 'adamw',
-    settings: { beta1, beta2, epsilon, weightDecay },
+    settings: { beta1, beta2, epsilon, weightDecay, groups: describeGroups(groups) },
     init: (param) => ({ moment1: tf.zeros(param.shape), moment2: tf.zeros(param.shape) }),
-    update(gradient, param, state, options) {
-      const attrs = { beta1, beta2, epsilon, weightDecay: decay(options.name, param.shape) ? weightDecay : 0 }
-      const kernel = tf.getKernel('AdamWStep', tf.getBackend())
-      return kernel ? fused(gradient, param, state, { ...attrs, ...options }) : composed(gradient, param, state, { ...attrs, ...options })
+    update(gradient, param, state, { learningRate, ...options }) {
+      const { learningRateScale, ...group } = groupOf(groups, weightDecay, options.name, param.shape)
+      const attrs = { beta1, beta2, epsilon, ...options, learningRate: learningRate * learningRateScale, weightDecay: group.weightDecay }
+      return tf.getKernel('AdamWStep', tf.getBackend()) ? fused(gradient, param, state, attrs) : composed(gradient, param, state, attrs)
     },
   }
 }
