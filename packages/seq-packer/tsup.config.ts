@@ -1,3 +1,3 @@
 import { library } from '../../tsup.preset.ts'
 
-export default library({ index: 'src/index.ts', tfjs: 'src/tfjs.ts', parquet: 'src/parquet/index.ts' })
+export default library({ index: 'src/index.ts', tfjs: 'src/tfjs.ts', parquet: 'src/parquet/index.ts', cli: 'src/cli/main.ts' })
