@@ -2,8 +2,9 @@ import { bandHighOfKeys, bandLowOfKeys, endRow, firstRow, hide, seesAll, writeMa
 import { COLUMN_QUAD, packColumns, packPanels, packQuads, unpackPanel } from './pack'
 import { BLOCK, PANEL, Problem, WIDTH } from './problem'
 import { multiply, multiplyVisible } from './product'
+import { finishRow } from './rows'
 import { ALL, blocks, endSharing, firstSharing, highestId, idsOf, lowestId, NONE, segmentsShared } from './segments'
-import { log, writeExpTable } from './simd'
+import { writeExpTable } from './simd'
 import { capScores, softmaxPanel } from './softmax'
 
 /** Bytes of scratch a forward task needs. */
@@ -122,31 +123,9 @@ function forwardPanel(p: Problem, w: Work, r: i32, from: i32, to: i32, isWhole: 
 function finishPanel(p: Problem, w: Work, b: i32, h: i32, q0: i32, n: i32, r: i32): void {
   const max = w.max + <usize>r * 4
   const sum = w.sum + <usize>r * 4
-  const lse = p.logSumExp + p.rowOffset(b, h, q0)
   for (let i: i32 = 0; i < n; i++) {
     const at = <usize>i * 4
-    const total = load<f32>(sum + at)
-    if (total == 0) {
-      // no key, or only keys with scores of −∞: 0 / 0, as softmax is defined
-      const isSeeing = seesKey(p, b, q0 + i)
-      store<f32>(lse + at, isSeeing ? -Infinity : Infinity)
-      store<f32>(sum + at, isSeeing ? NaN : 0)
-    } else {
-      store<f32>(lse + at, load<f32>(max + at) + log(total))
-      store<f32>(sum + at, 1 / total)
-    }
+    store<f32>(sum + at, finishRow(p, b, h, q0 + i, load<f32>(max + at), load<f32>(sum + at)))
   }
   unpackPanel(w.out + <usize>(r * p.paddedD) * 4, n, p.D, sum, p.out + p.queryOffset(b, h, q0), p.queryStride, false)
-}
-
-/** Whether a query sees any key. */
-function seesKey(p: Problem, b: i32, q: i32): bool {
-  const position = q + p.S - p.T
-  const first = max(0, position - p.farthest)
-  const end = min(p.S, position - p.nearest + 1)
-  if (p.queryIds == 0) return first < end
-  const id = load<i32>(idsOf(p.queryIds, p.T, b, q))
-  if (id == 0) return false
-  for (let k = first; k < end; k++) if (load<i32>(idsOf(p.keyIds, p.S, b, k)) == id) return true
-  return false
 }

@@ -35,7 +35,7 @@ export class Problem {
   nearest: i32
   farthest: i32
   chunkRows: i32 // query rows of a forward task, or key rows of a backward task's step: a multiple of BLOCK
-  parts: i32 // backward: parts of the queries, and of the keys
+  parts: i32 // backward: parts of the queries, and of the keys; decoding: splits of the keys
   scale: f32
   softcap: f32 // 0: none
 
@@ -75,3 +75,5 @@ export const WIDTH: i32 = 8
 export const PANEL: usize = 64 * 32
 /** Bytes of BLOCK columns in such panels. */
 export const TILE: usize = 64 * 256
+/** Keys of a split of decoding. */
+export const SPLIT: i32 = 256

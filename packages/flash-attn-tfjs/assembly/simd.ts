@@ -56,3 +56,10 @@ export function sumLanes(v: v128): f32 {
   v = f32x4.add(v, i8x16.shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))
   return f32x4.extract_lane(v, 0)
 }
+
+@inline
+export function maxLanes(v: v128): f32 {
+  v = f32x4.pmax(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
+  v = f32x4.pmax(v, i8x16.shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))
+  return f32x4.extract_lane(v, 0)
+}

@@ -1,30 +1,55 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
 import type { KernelModule, WasmHeap } from 'wasm-heap-tfjs'
-import { type KernelInputs, problemOf } from '../options.ts'
+import { type KernelInputs, type Problem, problemOf } from '../options.ts'
 import { addresses, chunkRowsOf, PROBLEM_BYTES, writeProblem } from './problem.ts'
-import { withScratch } from './scratch.ts'
+import { type Scratch, withScratch } from './scratch.ts'
 import { prepareSegments } from './segments.ts'
 
-/** out `[B, T, H, D]` and log-sum-exp `[B, H, T]`; a task is a chunk of query rows of a head. */
+/** Query rows up to which keys and values are read where they lie, split over tasks. */
+const FEW_ROWS = 8
+/** Keys of such a split, as in ../../assembly/problem.ts. */
+const SPLIT = 256
+
+/** out `[B, T, H, D]` and log-sum-exp `[B, H, T]`. */
 export function forwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: KernelInputs, attrs: object | undefined): TensorInfo[] {
   const problem = problemOf(inputs, attrs)
-  const { B, T, H, D } = problem
+  const { B, T, H } = problem
   const { query, key, value } = inputs
   return withScratch(heap, (scratch) => {
     const out = scratch.makeOutput(query.shape)
     const logSumExp = scratch.makeOutput([B, H, T])
     const address = scratch.allocate(PROBLEM_BYTES)
-    const chunkRows = chunkRowsOf(problem)
-    const scratchBytes = kernels.exports.forwardScratch!(D, chunkRows)
-    const fields = {
-      ...prepareSegments(heap, kernels, problem, scratch),
-      scratch: scratch.allocate(kernels.threads * scratchBytes),
-      scratchBytes,
-      chunkRows,
-      ...addresses(heap, { query, key, value, out, logSumExp }),
-    }
-    writeProblem(heap, address, problem, fields)
-    kernels.run('flashForward', B * H * Math.ceil(T / chunkRows), [address])
+    const segments = prepareSegments(heap, kernels, problem, scratch)
+    const { scratchBytes, fields, runs } = T <= FEW_ROWS ? splitKeys(kernels, problem, scratch) : splitQueries(kernels, problem)
+    const threads = scratch.allocate(kernels.threads * scratchBytes)
+    const tensors = addresses(heap, { query, key, value, out, logSumExp })
+    writeProblem(heap, address, problem, { ...segments, ...fields, scratch: threads, scratchBytes, ...tensors })
+    for (const [name, numTasks] of runs) kernels.run(name, numTasks, [address])
     return [out, logSumExp]
   })
+}
+
+interface Plan {
+  readonly scratchBytes: number
+  readonly fields: Record<string, number>
+  readonly runs: readonly (readonly [name: string, numTasks: number])[]
+}
+
+/** A task is a chunk of query rows of a head. */
+function splitQueries(kernels: KernelModule, problem: Problem): Plan {
+  const { B, T, H, D } = problem
+  const chunkRows = chunkRowsOf(problem)
+  const scratchBytes = kernels.exports.forwardScratch!(D, chunkRows)
+  return { scratchBytes, fields: { chunkRows }, runs: [['flashForward', B * H * Math.ceil(T / chunkRows)]] }
+}
+
+/** A task is a split of the keys that some query may see, for all heads; what the splits leave is merged. */
+function splitKeys(kernels: KernelModule, { B, T, S, H, D, window }: Problem, scratch: Scratch): Plan {
+  const first = window > 0 ? Math.max(0, S - T - window + 1) : 0 // the last query's position is that of the last key
+  const parts = Math.ceil((S - first) / SPLIT)
+  const { splitBytes, decodeScratch } = kernels.exports
+  const scratchBytes = decodeScratch!(H * T, D)
+  const splits = scratch.allocate(B * parts * splitBytes!(H * T, D))
+  const runs = [['flashDecode', B * parts] as const, ['mergeSplits', B * H] as const]
+  return { scratchBytes, fields: { parts, splits }, runs }
 }
