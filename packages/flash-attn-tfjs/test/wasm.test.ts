@@ -5,7 +5,7 @@ import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectClose } from '../../../test/support/close.ts'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
-import { makeInputs, packedIds, run, runOracle } from './support/cases.ts'
+import { type Inputs, makeInputs, packedIds, run, runOracle } from './support/cases.ts'
 import type { OracleProblem } from './support/oracle.ts'
 import { expectRandomProblems, expectSameBits, parts } from './support/problems.ts'
 import { startWasm } from './support/wasm.ts'
@@ -52,6 +52,81 @@ test('random shapes and masks equal the float64 definition', () => {
   kernels.unregister()
 })
 
+/** Rows of documents 1, 1, … 2, 2, …; the second one's inputs hold NaN and infinities, or zeros. */
+function twoDocuments(T: number, S: number, poison: readonly number[]): { problem: OracleProblem; inputs: Inputs; firstRows: number } {
+  const idsOf = (length: number, first: number) => Int32Array.from({ length }, (_, i) => (i < first ? 1 : 2))
+  const [firstRows, firstKeys] = [Math.ceil(T / 2), Math.ceil(S / 2)]
+  const problem = { B: 1, T, S, H: 2, K: 1, D: 12, causal: false, queryIds: idsOf(T, firstRows), keyIds: idsOf(S, firstKeys) }
+  const clean = makeInputs(problem, 7)
+  const spoil = (x: Float32Array, from: number) => x.map((value, i) => (i < from ? value : poison[i % poison.length]!))
+  const [rowSize, keySize] = [2 * 12, 12]
+  const { q, k, v, dOut } = clean
+  const inputs = {
+    q: spoil(q, firstRows * rowSize),
+    k: spoil(k, firstKeys * keySize),
+    v: spoil(v, firstKeys * keySize),
+    dOut: spoil(dOut, firstRows * rowSize),
+  }
+  return { problem, inputs, firstRows }
+}
+
+test.each([
+  ['tiles', 150, 150],
+  ['a few queries', 4, 700],
+])('NaN and infinity reach nobody who does not see them: %s', (_, T, S) => {
+  const kernels = registerFlashAttention({ threads: 2 })
+  const results = [[0], [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]].map((poison) => {
+    const { problem, inputs, firstRows } = twoDocuments(T, S, poison)
+    const result = run(flashAttention, problem, inputs)
+    expect(result.out.subarray(firstRows * 24).every(Number.isNaN)).toBe(poison.length > 1)
+    return [
+      ...[result.out, result.dQuery].map((x) => x.subarray(0, firstRows * 24)),
+      ...[result.dKey, result.dValue].map((x) => x.subarray(0, Math.ceil(S / 2) * 12)),
+    ]
+  })
+  expect(results[1]).toEqual(results[0])
+  expect(results[0]!.every((x) => x.every(Number.isFinite))).toBe(true)
+  kernels.unregister()
+})
+
+test.each([
+  ['tiles', 70],
+  ['a few queries', 3],
+])('rows that see only scores of −∞ are NaN, rows without keys 0: %s', (_, T) => {
+  const kernels = registerFlashAttention({ threads: 2 })
+  const [out, logSumExp] = tf.tidy(() => {
+    const query = tf.ones([1, T, 1, 4]) as tf.Tensor4D
+    const key = tf.fill([1, T - 1, 1, 4], Number.NEGATIVE_INFINITY) as tf.Tensor4D // causal, aligned at the end: row 0 sees nothing
+    const value = tf.ones([1, T - 1, 1, 4]) as tf.Tensor4D
+    return flashAttention(query, key, value, { causal: true, returnLogSumExp: true }).map((x) => x.dataSync())
+  }) as [Float32Array, Float32Array]
+  expect([...out.subarray(0, 4)]).toEqual([0, 0, 0, 0])
+  expect(out.subarray(4).every(Number.isNaN)).toBe(true)
+  expect([...logSumExp]).toEqual(Array(T).fill(Number.NEGATIVE_INFINITY)) // of an empty sum, and of a sum of zeros
+  kernels.unregister()
+})
+
+test.each(['relaxed', 'simd'] as const)('logits of ±1e4 lose nothing in the output (%s)', (simd) => {
+  const kernels = registerFlashAttention({ threads: 1, simd })
+  for (const T of [3, 65]) {
+    const problem: OracleProblem = { B: 1, T, S: 65, H: 1, K: 1, D: 1, causal: false, scale: 1 }
+    const keys = [78.125, 78.109375, -78.125, 78.1171875, 0] // times 128: 10000, 9998, −10000, 9999, 0
+    const inputs = {
+      q: new Float32Array(T).map((_, i) => (i % 2 === 0 ? 128 : -128)),
+      k: new Float32Array(65).map((_, i) => keys[i % keys.length]!),
+      v: makeInputs(problem, 2).v,
+      dOut: makeInputs(problem, 2).dOut,
+    }
+    const actual = run(flashAttention, problem, inputs)
+    const expected = runOracle(problem, inputs)
+    expectClose(actual.out, expected.out, { atol: 1e-6, rtol: 1e-6 }) // sums of 65 terms of size 1
+    // the saved log-sum-exp is a float32 near 1e4, half a unit of whose last place is 5e-4; keys are of size 128
+    for (const part of ['dQuery', 'dKey', 'dValue'] as const) expectClose(actual[part], expected[part], { atol: 0.2, rtol: 2e-3 })
+    expectClose(actual.dValue, expected.dValue, { atol: 1e-3, rtol: 2e-3 })
+  }
+  kernels.unregister()
+})
+
 test('the number of threads changes no bit', () => {
   expectSameBits(
     registerFlashAttention,
@@ -60,6 +135,7 @@ test('the number of threads changes no bit', () => {
       { B: 1, T: 700, S: 700, H: 4, K: 2, D: 32, causal: true },
       { B: 1, T: 300, S: 300, H: 1, K: 1, D: 16, causal: true },
       { B: 4, T: 128, S: 128, H: 4, K: 4, D: 16, causal: false },
+      { B: 1, T: 2, S: 1500, H: 4, K: 2, D: 16, causal: true },
     ],
   )
 })
