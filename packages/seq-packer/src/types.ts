@@ -41,3 +41,12 @@ export interface Resumable<Item> extends IterableIterator<Item, undefined> {
    */
   readonly restore: (state: Json) => void
 }
+
+/** As `Resumable`, but its items come later. Ask for one after the other. */
+export interface AsyncResumable<Item> extends AsyncIterableIterator<Item, undefined> {
+  readonly next: () => Promise<IteratorResult<Item, undefined>>
+  /** A small JSON snapshot: what has been handed out so far. */
+  readonly state: () => Json
+  /** Makes the next item the one that came after `state()` was called, also in another process. */
+  readonly restore: (state: Json) => void
+}
