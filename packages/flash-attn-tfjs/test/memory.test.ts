@@ -28,6 +28,32 @@ test('wasm: peak bytes of forward and backward grow linearly', async () => {
   expect(long).toBeLessThan((4 * 4 * 2048 * 2048) / 4) // scores of 4 heads would be four times as much
 })
 
+test('wasm: forward and backward hold the tensors and at most 10 % more, also where a head dim is no multiple of 4', async () => {
+  await tf.setBackend('wasm')
+  const kernels = registerFlashAttention({ threads: 2 })
+  for (const D of [64, 37]) {
+    const p: OracleProblem = { B: 1, T: 32_768, S: 32_768, H: 1, K: 1, D, causal: true, window: 64 } // the window saves time, not memory
+    const attrs = { causal: true, scale: 1, window: 64, softcap: 0 }
+    const { q, k, v, dOut } = makeInputs(p, 1)
+    const bytes = heap.peak(() => {
+      const [query, key, value, dy] = [q, k, v, dOut].map((x) => tf.tensor4d(x, [1, p.T, 1, D])) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ]
+      const call = (name: string, inputs: Record<string, tf.Tensor>) => tf.engine().runKernel(name, inputs, attrs) as unknown as tf.Tensor[]
+      const [out, logSumExp] = call('FlashAttention', { query, key, value }) as [tf.Tensor, tf.Tensor]
+      const gradients = call('FlashAttentionGrad', { query, key, value, out, logSumExp, dOut: dy })
+      tf.dispose([query, key, value, dy, out, logSumExp, gradients])
+    })
+    const tensors = 4 * p.T * (8 * D + 1) // query, key, value, dOut, out and three gradients; log-sum-exp
+    expect(bytes / tensors).toBeGreaterThan(1)
+    expect(bytes / tensors).toBeLessThan(1.1)
+  }
+  kernels.unregister()
+})
+
 test('composed: peak bytes grow linearly, those of the naive twin quadratically', async () => {
   await tf.setBackend('cpu')
   const peak = async (attend: Attend, length: number) => {

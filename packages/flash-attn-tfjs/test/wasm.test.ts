@@ -14,11 +14,13 @@ import { startWasm } from './support/wasm.ts'
 const tolerance = { atol: 2e-5, rtol: 2e-5 }
 
 const ids = packedIds(5, 2, 190, 40, 17)
+const mixed = Int32Array.from({ length: 2 * 190 }, (_, i) => [7, 2, 2, 9, 0, 1, 9, 4][(i >> 4) % 8]!) // documents in any order, in pieces
 const cases: Record<string, OracleProblem> = {
   'full, D 8': { B: 2, T: 33, S: 33, H: 2, K: 2, D: 8, causal: false },
   'causal, grouped queries, D 32': { B: 2, T: 150, S: 150, H: 4, K: 2, D: 32, causal: true },
   'causal over several tasks, odd length, D 16': { B: 1, T: 523, S: 523, H: 2, K: 1, D: 16, causal: true },
   'many heads, D 8': { B: 4, T: 70, S: 70, H: 4, K: 4, D: 8, causal: true },
+  'decoding over several splits, window, D 30': { B: 2, T: 3, S: 900, H: 4, K: 2, D: 30, causal: true, window: 700 },
   'one query, long key, D 64': { B: 2, T: 1, S: 300, H: 4, K: 2, D: 64, causal: true },
   'two queries, long key, D 40': { B: 1, T: 2, S: 131, H: 2, K: 1, D: 40, causal: true },
   'five queries, D 128': { B: 1, T: 5, S: 131, H: 2, K: 1, D: 128, causal: true },
@@ -28,6 +30,7 @@ const cases: Record<string, OracleProblem> = {
   'window, both sides': { B: 1, T: 300, S: 300, H: 1, K: 1, D: 8, causal: false, window: 80 },
   'softcap and scale': { B: 1, T: 150, S: 150, H: 2, K: 1, D: 8, causal: true, softcap: 2, scale: 0.9 },
   'segments with padding': { B: 2, T: 190, S: 190, H: 2, K: 1, D: 8, causal: true, queryIds: ids, keyIds: ids },
+  'segments in any order': { B: 2, T: 190, S: 190, H: 2, K: 1, D: 9, causal: false, queryIds: mixed, keyIds: mixed },
   'everything at once': { B: 2, T: 190, S: 190, H: 4, K: 2, D: 16, causal: true, window: 50, softcap: 3, queryIds: ids, keyIds: ids },
 }
 
