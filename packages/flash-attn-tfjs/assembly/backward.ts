@@ -6,7 +6,7 @@ import { COLUMN_QUAD, packColumns, packPanels, packQuads, unpackPanel } from './
 import { BLOCK, PANEL, Problem, TILE, WIDTH } from './problem'
 import { multiply, multiplyVisible } from './product'
 import { ALL, blocks, endSharing, firstSharing, highestId, idsOf, lowestId, NONE, segmentsShared } from './segments'
-import { writeExpTable } from './simd'
+import { EXP_TABLE, writeExpTable } from './simd'
 import { capScores } from './softmax'
 
 /** Key blocks of a step: queries are packed once for all of them. */
@@ -55,7 +55,7 @@ function layOut(p: Problem, scratch: usize): Work {
   const block = <usize>p.paddedD * 256
   const step = <usize>stepBlocks(p.D) * block
   w.table = scratch + 128
-  w.scales = w.table + 192
+  w.scales = w.table + EXP_TABLE
   w.ones = w.scales + 32
   w.mask = scratch + HEADER
   w.weights = w.mask + PANEL

@@ -2,7 +2,7 @@ import { addWeightedRows, dotRows } from './decode-products'
 import { Problem, SPLIT } from './problem'
 import { finishRow, sees } from './rows'
 import { blocks, NONE, segmentsShared } from './segments'
-import { exp, fma, maxLanes, sumLanes, writeExpTable } from './simd'
+import { EXP_TABLE, exp, fma, maxLanes, sumLanes, writeExpTable } from './simd'
 import { capScores } from './softmax'
 
 // A few queries against many keys (generation): each key and value is read once, in the order of memory, where it lies. A task is a
@@ -15,7 +15,7 @@ export function splitBytes(rows: i32, D: i32): usize {
 
 /** Bytes of scratch: queries times the scale, and scores. */
 export function decodeScratch(rows: i32, D: i32): usize {
-  return (192 + <usize>(rows * (D + SPLIT) + 4) * 4 + 63) & ~63
+  return (EXP_TABLE + <usize>(rows * (D + SPLIT) + 4) * 4 + 63) & ~63
 }
 
 /** First key that any query may see, by position. */
@@ -33,7 +33,7 @@ export function flashDecode(task: i32, thread: i32, problem: usize): void {
   const rows = p.H * p.T
   const left = p.splits + <usize>task * splitBytes(rows, p.D)
   const table = p.scratch + <usize>thread * p.scratchBytes
-  const queries = table + 192
+  const queries = table + EXP_TABLE
   const scores = queries + <usize>(rows * p.D) * 4
   writeExpTable(table)
   memory.fill(left, 0, splitBytes(rows, p.D))

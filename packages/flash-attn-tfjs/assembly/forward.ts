@@ -4,7 +4,7 @@ import { BLOCK, PANEL, Problem, WIDTH } from './problem'
 import { multiply, multiplyVisible } from './product'
 import { finishRow } from './rows'
 import { ALL, blocks, endSharing, firstSharing, highestId, idsOf, lowestId, NONE, segmentsShared } from './segments'
-import { writeExpTable } from './simd'
+import { EXP_TABLE, writeExpTable } from './simd'
 import { capScores, softmaxPanel } from './softmax'
 
 /** Bytes of scratch a forward task needs. */
@@ -40,7 +40,7 @@ function layOut(p: Problem, scratch: usize): Work {
   const w = changetype<Work>(scratch)
   const rowBytes = <usize>p.paddedD * 4
   w.table = scratch + 64
-  w.mask = w.table + 192
+  w.mask = w.table + EXP_TABLE
   w.scores = w.mask + PANEL
   w.keys = w.scores + PANEL
   w.values = w.keys + 64 * rowBytes

@@ -1,4 +1,4 @@
-export const LOG2E: f32 = 1.4426950408889634
+const LOG2E: f32 = 1.4426950408889634
 
 /** a · b + c; one rounding where the build has relaxed SIMD and the machine has fused multiply-add. */
 @inline
@@ -7,8 +7,8 @@ export function fma(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(c, f32x4.mul(a, b))
 }
 
-/** Bytes of the constants of exp: loaded into locals before a loop. */
-export const EXP_TABLE: usize = 9 * 16
+/** Bytes of the constants of exp, up to a multiple of 64; loaded into locals before a loop. */
+export const EXP_TABLE: usize = 192
 
 export function writeExpTable(table: usize): void {
   v128.store(table, f32x4.splat(LOG2E), 0)
