@@ -25,6 +25,9 @@ export const MODULE_TABLE = 10
 export const MAX_MODULES = 16
 export const ARGS_OFFSET = 256
 export const MAX_ARGS = 48
+/** Words, one a thread: 1 while it takes and does tasks. A thread that died with it set may have taken a task along. */
+export const BUSY = 160
+export const MAX_THREADS = 96
 export const ERROR_TEXT = 1024
 export const MAX_ERROR = 1024
 export const CODE_OFFSET = 2048

@@ -3,8 +3,8 @@ import type { WasmHeap } from './heap.ts'
 import { nodeBuiltin } from './node.ts'
 import { workerSource } from './worker-source.ts'
 
-const { ARGS_OFFSET, CODE_OFFSET, CONTROL_BYTES, DONE, ERROR, ERROR_LENGTH, ERROR_TEXT, FUNCTION, GENERATION } = layout
-const { MAX_ARGS, MAX_MODULES, MODULE, MODULE_TABLE, NUM_ARGS, NUM_MODULES, NUM_TASKS, SPINS, TASKS_LEFT } = layout
+const { ARGS_OFFSET, BUSY, CODE_OFFSET, CONTROL_BYTES, DONE, ERROR, ERROR_LENGTH, ERROR_TEXT, FUNCTION, GENERATION } = layout
+const { MAX_ARGS, MAX_MODULES, MAX_THREADS, MODULE, MODULE_TABLE, NUM_ARGS, NUM_MODULES, NUM_TASKS, SPINS, TASKS_LEFT } = layout
 
 type Kernel = (task: number, thread: number, ...args: number[]) => unknown
 
@@ -17,23 +17,32 @@ export interface Pool {
   run(kernel: Kernel, moduleIndex: number, kernelIndex: number, numTasks: number, args: readonly number[]): void
 }
 
-/** No task may take longer than this; a worker that died while it held a task would otherwise block the program forever. */
+/** No task may take longer than this: in browsers nothing else tells of a worker that died while it held a task. */
 const patienceMs = 180_000
+/** How often a caller that waits looks whether the others live. */
+const lookMs = 100
+
+interface ThreadHandle {
+  /** False once the thread has ended; known at once, while its event has to wait until the caller returns. */
+  alive(): boolean
+  stop(): void
+}
 
 export function startPool(heap: WasmHeap, threads: number): Pool {
+  if (threads > MAX_THREADS) throw new RangeError(`wasm-heap-tfjs: threads is ${threads}; at most ${MAX_THREADS}.`)
   const control = new SharedArrayBuffer(CONTROL_BYTES)
   const words = new Int32Array(control)
   const argWords = new Float64Array(control, ARGS_OFFSET, MAX_ARGS)
   let codeEnd = CODE_OFFSET
   let failure: string | undefined
 
-  let stop: (() => void)[] = []
+  let workers: ThreadHandle[] = []
   const abandon = (reason: string) => {
     failure ??= reason
-    for (const terminate of stop) terminate()
-    stop = []
+    for (const worker of workers) worker.stop()
+    workers = []
   }
-  for (let thread = 1; thread < threads; thread++) stop.push(startWorker({ memory: heap.memory, control, thread }, abandon))
+  for (let thread = 1; thread < threads; thread++) workers.push(startWorker({ memory: heap.memory, control, thread }, abandon))
 
   const wake = () => {
     Atomics.store(words, GENERATION, (words[GENERATION]! + 1) & 0x7fff_ffff)
@@ -46,7 +55,7 @@ export function startPool(heap: WasmHeap, threads: number): Pool {
 
   return {
     get threads() {
-      return stop.length + 1
+      return workers.length + 1
     },
     add(binary) {
       const index = words[NUM_MODULES]!
@@ -67,7 +76,7 @@ export function startPool(heap: WasmHeap, threads: number): Pool {
         failure = undefined
         raise(reason)
       }
-      if (stop.length === 0 || numTasks === 1) {
+      if (workers.length === 0 || numTasks === 1) {
         for (let task = 0; task < numTasks; task++) kernel(task, 0, ...args)
         return
       }
@@ -90,11 +99,11 @@ export function startPool(heap: WasmHeap, threads: number): Pool {
         }
         Atomics.add(words, DONE, 1)
       }
-      const finished = waitForDone(words, numTasks)
-      if (!finished) {
-        abandon(`no task finished for ${patienceMs / 1000} s`)
+      const lost = waitForDone(words, numTasks, workers)
+      if (lost !== undefined) {
+        abandon(lost)
         failure = undefined
-        raise(`no task finished for ${patienceMs / 1000} s`)
+        raise(lost)
       }
       if (thrown !== undefined) throw thrown
       if (Atomics.load(words, ERROR) !== 0) {
@@ -108,38 +117,56 @@ export function startPool(heap: WasmHeap, threads: number): Pool {
 /** A browser's main thread may not sleep; it spins for the last task's rest. */
 const maySleep = typeof document === 'undefined'
 
-function waitForDone(words: Int32Array, numTasks: number): boolean {
-  for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(words, DONE) === numTasks) return true
+/** Waits for the tasks of other threads; returns why they will never be done, if so. */
+function waitForDone(words: Int32Array, numTasks: number, workers: readonly ThreadHandle[]): string | undefined {
+  for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(words, DONE) === numTasks) return
   let done = Atomics.load(words, DONE)
   let deadline = Date.now() + patienceMs
   while (done !== numTasks) {
-    if (maySleep) Atomics.wait(words, DONE, done, 1000)
+    if (maySleep) Atomics.wait(words, DONE, done, lookMs)
+    const dead = diedAtWork(words, workers)
     const now = Atomics.load(words, DONE)
     if (now !== done) deadline = Date.now() + patienceMs
-    else if (Date.now() > deadline) return false
+    else if (dead !== undefined) return `thread ${dead} died at its work`
+    else if (Date.now() > deadline) return `no task finished for ${patienceMs / 1000} s`
     done = now
   }
-  return true
 }
 
-/** Starts a worker that keeps no program alive. Returns how to end it; `onFailure` hears of any end that was not asked for. */
-function startWorker(data: object, onFailure: (reason: string) => void): () => void {
+/** A thread that died while it held a task, once no living one is at work: nobody writes to the tensors any more, and no task gets done. */
+function diedAtWork(words: Int32Array, workers: readonly ThreadHandle[]): number | undefined {
+  let dead: number | undefined
+  for (const [index, worker] of workers.entries()) {
+    if (Atomics.load(words, BUSY + index + 1) === 0) continue
+    if (worker.alive()) return
+    dead = index + 1
+  }
+  return dead
+}
+
+/** Starts a worker that keeps no program alive. `onFailure` hears of any end that was not asked for. */
+function startWorker(data: object, onFailure: (reason: string) => void): ThreadHandle {
   const threads = nodeBuiltin('worker_threads')
   if (threads) {
     // no execArgv: loaders of the program (tsx, coverage) would only slow the start down
     const worker = new threads.Worker(workerSource, { eval: true, workerData: data, execArgv: [] })
     let asked = false
     worker.unref()
-    worker.on('error', (error) => onFailure(error.message))
+    // Node can tell of the end only after it was asked once while the thread lived; before that it is patience
+    worker.on('online', () => worker.performance.eventLoopUtilization())
+    worker.on('error', (error) => asked || onFailure(error.message))
     worker.on('exit', (code) => asked || onFailure(`it ended with code ${code}`))
-    return () => {
-      asked = true
-      void worker.terminate()
+    return {
+      alive: () => worker.performance.eventLoopUtilization().idle >= 0, // −1 from a thread without an event loop
+      stop() {
+        asked = true
+        void worker.terminate()
+      },
     }
   }
   const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
   const worker = new Worker(url)
   worker.onerror = (event) => onFailure(event.message)
   worker.postMessage(data)
-  return () => worker.terminate()
+  return { alive: () => true, stop: () => worker.terminate() }
 }

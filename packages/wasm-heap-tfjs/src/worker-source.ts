@@ -1,7 +1,7 @@
 import * as layout from './control.ts'
 
 const { GENERATION, TASKS_LEFT, DONE, NUM_TASKS, MODULE, FUNCTION, NUM_ARGS, ERROR, ERROR_LENGTH } = layout
-const { NUM_MODULES, MODULE_TABLE, ARGS_OFFSET, MAX_ARGS, ERROR_TEXT, MAX_ERROR, SPINS } = layout
+const { NUM_MODULES, MODULE_TABLE, ARGS_OFFSET, MAX_ARGS, ERROR_TEXT, MAX_ERROR, SPINS, BUSY } = layout
 
 /**
  * The program of a worker, as text: the same for Node (`eval`) and browsers (blob), without imports. A worker only ever touches the
@@ -55,7 +55,9 @@ function start({ memory, control, thread }) {
     } catch {
       // reported by the task that needs the module
     }
+    Atomics.store(words, ${BUSY} + thread, 1)
     work()
+    Atomics.store(words, ${BUSY} + thread, 0)
   }
 }
 if (typeof process === 'object' && typeof require === 'function') start(require('node:worker_threads').workerData)
