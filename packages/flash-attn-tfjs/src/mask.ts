@@ -1,13 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Problem, SegmentIds } from './options.ts'
 
-/**
- * Hidden scores get this added; visible ones 0. A running maximum never falls below `FLOOR`, so a hidden score always gives
- * `exp(−5e29 or less) = 0` exactly, also in a row that sees no key at all, and no `∞ − ∞` can arise.
- */
-export const HIDDEN = -1e30
-export const FLOOR = -5e29
-
 /** A rectangle of the score matrix: queries `[q0, q0 + numQ)` × keys `[k0, k0 + numK)`. */
 export interface Tile {
   readonly q0: number
@@ -32,34 +25,33 @@ export function tileVisibility(problem: Problem, { q0, numQ, k0, numK }: Tile): 
   return lastOfTop >= k0 + numK - 1 && firstOfBottom <= k0 ? 'all' : 'some'
 }
 
-/** The additive mask of a tile, `[1 or B, 1, numQ, numK]` with 0 (visible) and `HIDDEN`, or null where everything is visible. */
-export function tileBias(problem: Problem, tile: Tile): tf.Tensor | null {
-  const byPosition = tileVisibility(problem, tile) === 'all' ? null : positionBias(problem, tile)
+/** Which pairs of a tile see each other: bool `[1 or B, 1, numQ, numK]`, or null where all do. */
+export function tileMask(problem: Problem, tile: Tile): tf.Tensor | null {
+  const byPosition = tileVisibility(problem, tile) === 'all' ? null : positionMask(problem, tile)
   if (problem.segments === null) return byPosition
-  const bySegment = segmentBias(problem.segments, tile)
+  const bySegment = segmentMask(problem.segments, tile)
   if (byPosition === null) return bySegment
-  const both = tf.minimum(byPosition, bySegment)
+  const both = tf.logicalAnd(byPosition, bySegment)
   tf.dispose([byPosition, bySegment])
   return both
 }
 
-function positionBias(problem: Problem, { q0, numQ, k0, numK }: Tile): tf.Tensor {
-  const bias = new Float32Array(numQ * numK)
+function positionMask(problem: Problem, { q0, numQ, k0, numK }: Tile): tf.Tensor {
+  const visible = new Uint8Array(numQ * numK)
   for (let row = 0; row < numQ; row++) {
     const [first, last] = visibleKeys(problem, q0 + row)
-    for (let column = 0; column < numK; column++) {
-      if (k0 + column < first || k0 + column > last) bias[row * numK + column] = HIDDEN
-    }
+    const start = Math.max(first - k0, 0)
+    const end = Math.min(last - k0 + 1, numK)
+    if (start < end) visible.fill(1, row * numK + start, row * numK + end)
   }
-  return tf.tensor(bias, [1, 1, numQ, numK])
+  return tf.tensor(visible, [1, 1, numQ, numK], 'bool')
 }
 
-function segmentBias({ query, key }: SegmentIds, { q0, numQ, k0, numK }: Tile): tf.Tensor {
+function segmentMask({ query, key }: SegmentIds, { q0, numQ, k0, numK }: Tile): tf.Tensor {
   const B = query.shape[0] as number
   return tf.tidy(() => {
     const ofQuery = tf.reshape(tf.slice(query, [0, q0], [B, numQ]), [B, 1, numQ, 1])
     const ofKey = tf.reshape(tf.slice(key, [0, k0], [B, numK]), [B, 1, 1, numK])
-    const visible = tf.logicalAnd(tf.equal(ofQuery, ofKey), tf.notEqual(ofKey, tf.scalar(0, 'int32')))
-    return tf.mul(tf.sub(1, tf.cast(visible, 'float32')), HIDDEN)
+    return tf.logicalAnd(tf.equal(ofQuery, ofKey), tf.notEqual(ofKey, tf.scalar(0, 'int32')))
   })
 }

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { checkTensor } from './checks.ts'
 import { constantOf, exp, minusInfinityWhere } from './log-sum-exp.ts'
-import { FLOOR, HIDDEN } from './mask.ts'
 import type { AttentionPart } from './options.ts'
+
+/** Stands for the −∞ of rows that see no key: finite, so that no `∞ − ∞` arises. */
+const EMPTY = -1e30
 
 /**
  * Attention to all keys, from attention to disjoint sets of them (a cache in pieces, keys of other machines): with outputs `oᵢ` and
@@ -18,13 +20,13 @@ export function mergeAttention(parts: readonly AttentionPart[]): AttentionPart {
   checkParts(parts)
   return tf.tidy((): AttentionPart => {
     const logs = tf.stack(parts.map(([, logSumExp]) => logSumExp)) // [number of parts, B, H, T]
-    const shift = constantOf((x) => tf.maximum(tf.max(x, 0), HIDDEN), logs) // finite in empty rows too, where all weights are 0
+    const shift = constantOf((x) => tf.maximum(tf.max(x, 0), EMPTY), logs) // finite in empty rows too, where all weights are 0
     const weights = exp(tf.sub(logs, shift))
-    const emptyAsOne = constantOf((x) => tf.cast(tf.less(tf.max(x, 0), HIDDEN), 'float32'), logs)
+    const emptyAsOne = constantOf((x) => tf.cast(tf.less(tf.max(x, 0), EMPTY), 'float32'), logs)
     const sum = tf.add(tf.sum(weights, 0), emptyAsOne)
     const fractions_BTH1 = tf.unstack(tf.div(weights, sum)).map((x) => tf.expandDims(tf.transpose(x, [0, 2, 1]), 3))
     const out = parts.map(([out], i): tf.Tensor4D => tf.mul(out, fractions_BTH1[i]!)).reduce((x, y) => tf.add(x, y))
-    const logSumExp = minusInfinityWhere((x) => tf.less(x, FLOOR), tf.add(shift, tf.log(sum)))
+    const logSumExp = minusInfinityWhere((x) => tf.less(x, EMPTY / 2), tf.add(shift, tf.log(sum)))
     return [out, logSumExp]
   })
 }

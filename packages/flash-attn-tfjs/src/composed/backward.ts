@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tile } from '../mask.ts'
 import type { Problem } from '../options.ts'
 import { type Block, joinRows, takeQueryRows, takeRowNumbers, takeRows, tileOf } from './layout.ts'
-import { capOf, tileScores } from './scores.ts'
+import { capOf, tileScores, tileVisible, whereVisible } from './scores.ts'
+import { type VisibleProduct, visibleProduct } from './visible-product.ts'
 import { type Tiles, visibleTiles } from './visible-tiles.ts'
 
 /** What the forward pass kept, and the gradients of its outputs. */
@@ -35,11 +36,12 @@ export function composedBackward(problem: Problem, saved: Saved): [tf.Tensor, tf
   const { B, H, K, D } = problem
   return tf.tidy(() => {
     const tiles = visibleTiles(problem)
+    const product = visibleProduct([saved.query, saved.key, saved.dOut])
     const queries = tiles.queries.map((block) => queryBlock(problem, saved, block))
     const dKeys: tf.Tensor[] = []
     const dValues: tf.Tensor[] = []
     for (const block of tiles.keys) {
-      const [dKey, dValue] = keyBlockGradients(problem, tiles, saved, queries, block)
+      const [dKey, dValue] = keyBlockGradients(problem, tiles, product, saved, queries, block)
       dKeys.push(dKey)
       dValues.push(dValue)
     }
@@ -61,6 +63,7 @@ function queryBlock(problem: Problem, { query, out, logSumExp, dOut, dLogSumExp 
 function keyBlockGradients(
   problem: Problem,
   { visible }: Tiles,
+  product: VisibleProduct,
   { key, value }: Saved,
   queries: QueryBlock[],
   keyBlock: Block,
@@ -73,7 +76,7 @@ function keyBlockGradients(
     if (!visible(rows.block, keyBlock)) continue
     const old = [dKey, dValue, rows.dQuery]
     ;[dKey, dValue, rows.dQuery] = tf.tidy(() => {
-      const [dq, dk, dv] = tileGradients(problem, rows, k, v, tileOf(rows.block, keyBlock))
+      const [dq, dk, dv] = tileGradients(problem, product, rows, k, v, tileOf(rows.block, keyBlock))
       return [tf.add(dKey, dk), tf.add(dValue, dv), tf.add(rows.dQuery, dq)]
     })
     tf.dispose(old)
@@ -84,15 +87,18 @@ function keyBlockGradients(
 
 function tileGradients(
   problem: Problem,
+  product: VisibleProduct,
   { q, dOut, lse, delta }: QueryBlock,
   k: tf.Tensor,
   v: tf.Tensor,
   tile: Tile,
 ): [tf.Tensor, tf.Tensor, tf.Tensor] {
   const { scale, softcap } = problem
-  const scores = tileScores(problem, q, k, tile)
-  const weights = tf.exp(tf.sub(scores, lse))
+  const visible = tileVisible(problem, tile)
+  const scores = tileScores(problem, visible, q, k)
+  const weights = whereVisible(visible, tf.exp(tf.sub(scores, lse))) // lse may be NaN
   let dScores: tf.Tensor = tf.mul(weights, tf.mul(tf.sub(tf.matMul(dOut, v, false, true), delta), scale))
   if (softcap > 0) dScores = tf.mul(dScores, capOf(scores, softcap).slope)
-  return [tf.matMul(dScores, k), tf.matMul(dScores, q, true, false), tf.matMul(weights, dOut, true, false)]
+  dScores = whereVisible(visible, dScores)
+  return [product(visible, dScores, k), product(visible, dScores, q, true), product(visible, weights, dOut, true)]
 }

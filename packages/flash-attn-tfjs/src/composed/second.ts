@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Problem } from '../options.ts'
 import type { Saved } from './backward.ts'
 import { type Block, joinRowNumbers, joinRows, takeQueryRows, takeRowNumbers, takeRows, tileOf } from './layout.ts'
-import { capOf, tileScores } from './scores.ts'
+import { capOf, tileScores, tileVisible, whereVisible } from './scores.ts'
+import { type VisibleProduct, visibleProduct } from './visible-product.ts'
 import { visibleTiles } from './visible-tiles.ts'
 
 /** And the gradients of dQuery, dKey and dValue. */
@@ -23,6 +24,7 @@ export function composedSecond(problem: Problem, saved: SavedTwice): tf.Tensor[]
   const { B, H, K, D } = problem
   return tf.tidy(() => {
     const { queries, keys, visible } = visibleTiles(problem)
+    const product = visibleProduct([saved.query, saved.key, saved.value, saved.dOut, saved.ddQuery, saved.ddKey, saved.ddValue])
     const ofKeys = keys.map((block) => ({ block, grads: [zeroRows(problem, block), zeroRows(problem, block)] }))
     const ofQueries = queries.map((block) =>
       tf.tidy(() => {
@@ -33,7 +35,9 @@ export function composedSecond(problem: Problem, saved: SavedTwice): tf.Tensor[]
         let grads: tf.Tensor[] = [tf.zerosLike(rows.q), tf.zerosLike(rows.q)]
         for (const key of seen) {
           const old = [...grads, ...key.grads]
-          const [query, dOut, ...own] = replaced(old, () => tileSeconds(problem, rows, sums, tileTerms(problem, saved, rows, key.block)))
+          const [query, dOut, ...own] = replaced(old, () =>
+            tileSeconds(problem, product, rows, sums, tileTerms(problem, saved, rows, key.block)),
+          )
           grads = [query!, dOut!]
           key.grads = own.map((x) => tf.keep(x))
         }
@@ -74,14 +78,16 @@ function queryRows(problem: Problem, { query, out, logSumExp, dOut, dLogSumExp, 
 function tileTerms(problem: Problem, { key, value, ddKey, ddValue }: SavedTwice, rows: ReturnType<typeof queryRows>, block: Block) {
   const { scale, softcap } = problem
   const [k, v, b, c] = [key, value, ddKey, ddValue].map((x) => takeRows(x, block)) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
-  const scores = tileScores(problem, rows.q, k, tileOf(rows.block, block))
-  const P = tf.exp(tf.sub(scores, rows.lse))
+  const visible = tileVisible(problem, tileOf(rows.block, block))
+  const seen = (x: tf.Tensor) => whereVisible(visible, x)
+  const scores = tileScores(problem, visible, rows.q, k)
+  const P = seen(tf.exp(tf.sub(scores, rows.lse)))
   const change = tf.mul(tf.add(tf.matMul(rows.a, k, false, true), tf.matMul(rows.q, b, false, true)), scale)
   const cap = softcap > 0 ? capOf(scores, softcap) : null
-  const dS = cap === null ? change : tf.mul(change, cap.slope)
+  const dS = seen(cap === null ? change : tf.mul(change, cap.slope))
   const G = tf.matMul(rows.dO, v, false, true)
-  const gamma = tf.add(tf.sub(G, rows.dOutOut), rows.dLse)
-  return { k, v, b, c, P, change, cap, dS, G, gamma, E: tf.matMul(rows.dO, c, false, true) }
+  const gamma = seen(tf.add(tf.sub(G, rows.dOutOut), rows.dLse))
+  return { k, v, b, c, visible, P, change, cap, dS, G, gamma, E: seen(tf.matMul(rows.dO, c, false, true)) }
 }
 
 type Terms = ReturnType<typeof tileTerms>
@@ -94,21 +100,24 @@ function rowSums({ P, dS, gamma, E }: Terms): tf.Tensor[] {
 /** A tile's share of the gradients of query, dOut, key and value. */
 function tileSeconds(
   { scale, softcap }: Problem,
+  product: VisibleProduct,
   { q, a, dO, dOutOut }: ReturnType<typeof queryRows>,
   [lDot, gammaDot, eDot]: tf.Tensor[],
-  { k, v, b, c, P, change, cap, dS, G, gamma, E }: Terms,
+  { k, v, b, c, visible, P, change, cap, dS, G, gamma, E }: Terms,
 ): tf.Tensor[] {
   const X = tf.add(tf.sub(tf.mul(gamma, dS), tf.mul(G, lDot!)), E)
   const meanX = tf.add(tf.sub(gammaDot!, tf.mul(dOutOut, lDot!)), eDot!)
   const first = tf.mul(P, gamma) // gradient of the scores in the first backward pass
   let ofScores = tf.mul(P, tf.sub(X, meanX))
   if (cap !== null) ofScores = tf.sub(ofScores, tf.mul(tf.mul(first, change), tf.mul(cap.ratio, 2 / softcap)))
-  const inner = (x: tf.Tensor) => tf.mul(cap === null ? x : tf.mul(x, cap.slope), scale)
-  const [Z, F, PDot] = [inner(ofScores), inner(first), tf.mul(P, tf.sub(dS, lDot!))]
+  const inner = (x: tf.Tensor) => whereVisible(visible, tf.mul(cap === null ? x : tf.mul(x, cap.slope), scale))
+  const [Z, F, PDot] = [inner(ofScores), inner(first), whereVisible(visible, tf.mul(P, tf.sub(dS, lDot!)))]
+  const times = (weights: tf.Tensor, x: tf.Tensor) => product(visible, weights, x)
+  const transposed = (weights: tf.Tensor, x: tf.Tensor) => product(visible, weights, x, true)
   return [
-    tf.add(tf.matMul(Z, k), tf.matMul(F, b)),
-    tf.add(tf.matMul(PDot, v), tf.matMul(P, c)),
-    tf.add(tf.matMul(Z, q, true, false), tf.matMul(F, a, true, false)),
-    tf.matMul(PDot, dO, true, false),
+    tf.add(times(Z, k), times(F, b)),
+    tf.add(times(PDot, v), times(P, c)),
+    tf.add(transposed(Z, q), transposed(F, a)),
+    transposed(PDot, dO),
   ]
 }

@@ -3,8 +3,8 @@ import { tileVisibility } from '../mask.ts'
 import type { Problem } from '../options.ts'
 import { type Block, tileOf, tiling } from './layout.ts'
 
-/** Backends whose data are in memory, where ids can be read without waiting for a device. On others no tile is skipped for its segments. */
-const READ_AT_ONCE = ['cpu', 'wasm', 'tensorflow']
+/** Whether the backend's data are in memory, so that reading waits for no device. */
+export const canReadAtOnce = () => ['cpu', 'wasm', 'tensorflow'].includes(tf.getBackend())
 
 /** Blocks of queries and of keys, and whether any query of one may see a key of the other. */
 export interface Tiles {
@@ -13,12 +13,12 @@ export interface Tiles {
   readonly visible: (queries: Block, keys: Block) => boolean
 }
 
-/** Tiles of a problem; those that causality, window or segments empty are not visible. */
+/** Tiles of a problem; those that causality, window or segments empty are not visible, segments only where ids can be read at once. */
 export function visibleTiles(problem: Problem): Tiles {
   const { B, segments } = problem
   const { queries, keys } = tiling(problem)
   const byPosition = (query: Block, key: Block) => tileVisibility(problem, tileOf(query, key)) !== 'none'
-  if (segments === null || !READ_AT_ONCE.includes(tf.getBackend())) return { queries, keys, visible: byPosition }
+  if (segments === null || !canReadAtOnce()) return { queries, keys, visible: byPosition }
   const queryRanges = idRanges(segments.query, B, queries)
   const keyRanges = idRanges(segments.key, B, keys)
   const bySegment = (query: Block, key: Block) => {

@@ -17,6 +17,8 @@ export interface OracleProblem {
 
 export interface OracleResult {
   readonly out: Float64Array
+  /** `[B, H, T]`; −∞ where a row sees no key. */
+  readonly logSumExp: Float64Array
   readonly dQuery: Float64Array
   readonly dKey: Float64Array
   readonly dValue: Float64Array
@@ -31,16 +33,18 @@ export function sees(p: OracleProblem, b: number, i: number, j: number): boolean
   return id !== 0 && id === p.keyIds[b * p.S + j]
 }
 
-/** query, dOut `[B, T, H, D]`, key, value `[B, S, K, D]`, all flat. */
+/** query, dOut `[B, T, H, D]`, key, value `[B, S, K, D]`, dLogSumExp `[B, H, T]`, all flat. NaN and ∞ do what the formula does with them. */
 export function oracle(
   p: OracleProblem,
   query: ArrayLike<number>,
   key: ArrayLike<number>,
   value: ArrayLike<number>,
   dOut: ArrayLike<number>,
+  dLogSumExp?: ArrayLike<number>,
 ): OracleResult {
   const { B, T, S, H, K, D, scale = 1 / Math.sqrt(D), softcap } = p
   const out = new Float64Array(B * T * H * D)
+  const logSumExp = new Float64Array(B * H * T).fill(Number.NEGATIVE_INFINITY)
   const dQuery = new Float64Array(B * T * H * D)
   const dKey = new Float64Array(B * S * K * D)
   const dValue = new Float64Array(B * S * K * D)
@@ -63,11 +67,13 @@ export function oracle(
         const raw = seen.map((j) => scale * dot(query, row, key, at(j)))
         const scores = softcap === undefined ? raw : raw.map((x) => softcap * Math.tanh(x / softcap))
         const max = scores.reduce((x, y) => Math.max(x, y))
+        const at_BHT = (b * H + h) * T + i
         const exps = scores.map((x) => Math.exp(x - max))
         const sum = exps.reduce((x, y) => x + y)
         const weights = exps.map((x) => x / sum)
+        logSumExp[at_BHT] = max === Number.NEGATIVE_INFINITY ? max : max + Math.log(sum)
         for (const [n, j] of seen.entries()) addScaled(out, row, value, at(j), weights[n] as number)
-        const delta = dot(dOut, row, out, row)
+        const delta = dot(dOut, row, out, row) - (dLogSumExp?.[at_BHT] ?? 0)
         for (const [n, j] of seen.entries()) {
           const weight = weights[n] as number
           const capSlope = softcap === undefined ? 1 : 1 - ((scores[n] as number) / softcap) ** 2
@@ -79,5 +85,5 @@ export function oracle(
       }
     }
   }
-  return { out, dQuery, dKey, dValue }
+  return { out, logSumExp, dQuery, dKey, dValue }
 }
