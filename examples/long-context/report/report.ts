@@ -1,5 +1,6 @@
 // Gathers what the stages found over all seeds and writes report.html.
 import { attentionDecay } from 'rope-abf'
+import { lengthReport } from 'seq-packer'
 import type { Answers } from '../instruct.ts'
 import type { Measures } from '../measure.ts'
 import { writeWhole } from '../run.ts'
@@ -201,6 +202,8 @@ function setup(results: Results): Section {
     const own = documents.filter((document) => document.source === source && document.split === split)
     return [source, split, own.length, compact(own.reduce((sum, { tokens }) => sum + tokens.length, 0))]
   })
+  const training = documents.filter(({ split }) => split === 'train').map(({ tokens }) => tokens.length)
+  const beyond = lengthReport({ training }).beyond.filter(({ length }) => length >= settings.shortLength)
   const runs = seeds.flatMap(({ seed, training }) =>
     Object.entries(training).map(([id, t]) => [
       id,
@@ -220,6 +223,10 @@ function setup(results: Results): Section {
     body:
       `<p>Engine: ${escapeHtml(engine)}; peak memory of the engine ${(peakBytes / 2 ** 20).toFixed(0)} MiB; ${(total / 60).toFixed(1)} minutes in all.</p>` +
       table(['texts', 'split', 'documents', 'tokens'], kinds) +
+      table(
+        ['training texts of at least', 'hold of the tokens'],
+        beyond.map(({ length, share }) => [compact(length), `${(100 * share).toFixed(0)} %`]),
+      ) +
       `<p class="soft">${Object.keys(dropped).length > 0 ? `Dropped: ${escapeHtml(describeCounts(dropped))}. ` : ''}Rows of pretraining are ${(100 * results.utilisation).toFixed(1)} % full.</p>` +
       table(['training', 'seed', 'steps', 'tokens', 'last loss', 'held-out loss', 'seconds', 'tokens/s'], runs) +
       `<details><summary>Times of all stages</summary>${table(
