@@ -1,16 +1,17 @@
-// 10,000 calls of every op on a shared heap and two threads; prints what grew between the first hundred and the last, and what the ops gave.
+// 10,000 calls of every op on a shared heap and two threads, in the build that the argument names; prints what grew between the first hundred and the last, and what the ops gave.
 import { createHash } from 'node:crypto'
 import * as tf from '@tensorflow/tfjs'
 import * as wasm from '@tensorflow/tfjs-backend-wasm'
 import { flashAttention } from 'flash-attn-tfjs'
 import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
-import { linearCrossEntropy, registerTrainingKernels, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
+import { adamwStep, linearCrossEntropy, registerTrainingKernels, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
 import { shareWasmHeap, wasmHeap } from 'wasm-heap-tfjs'
 
 await shareWasmHeap(wasm)
 await tf.setBackend('wasm')
-registerFlashAttention({ threads: 2 })
-registerTrainingKernels({ threads: 2 })
+const simd = process.argv[2] === 'simd' ? 'simd' : 'relaxed'
+registerFlashAttention({ threads: 2, simd })
+registerTrainingKernels({ threads: 2, simd })
 
 const normal = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed)
 const query = normal([1, 16, 2, 8], 1)
@@ -20,6 +21,7 @@ const weight = normal([24, 16], 4)
 const scale = normal([16], 5) as tf.Tensor1D
 const targets = tf.tensor1d([0, 3, 7, 23, 9, 9, 1, 2], 'int32')
 const weights = tf.ones([8]) as tf.Tensor1D
+const variance = tf.square(weight)
 const causal = { causal: true }
 const attend = (q: tf.Tensor) => flashAttention(q as tf.Tensor4D, query as tf.Tensor4D, query as tf.Tensor4D, causal)
 
@@ -33,6 +35,8 @@ const ops: Record<string, () => tf.Tensor> = {
   rmsNorm: () => rmsNorm(hidden, scale),
   swiGlu: () => swiGlu(hidden, hidden),
   'cross-entropy, gradient': () => tf.grad((h) => linearCrossEntropy(h as tf.Tensor2D, weight as tf.Tensor2D, targets, weights))(hidden),
+  adamwStep: () =>
+    tf.tidy(() => adamwStep({ param: weight, grad: weight, moment1: weight, moment2: variance }, { learningRate: 0.1, step: 2 }).param),
 }
 
 const { memory } = wasmHeap(tf.backend())
