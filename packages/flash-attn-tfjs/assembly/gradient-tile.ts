@@ -31,10 +31,10 @@ export function weighPanel(weights: usize, dScores: usize, rows: i32, lse: usize
 
 /** Writes `1 − (score / cap)²`, the slope of cap · tanh at capped scores. */
 export function writeSlopes(scores: usize, rows: i32, cap: f32, slopes: usize): void {
-  const factor = f32x4.splat(1 / cap)
+  const caps = f32x4.splat(cap)
   const one = f32x4.splat(1)
   for (let at: usize = 0; at < <usize>rows * 32; at += 16) {
-    const ratio = f32x4.mul(v128.load(scores + at), factor)
+    const ratio = f32x4.div(v128.load(scores + at), caps)
     v128.store(slopes + at, f32x4.sub(one, f32x4.mul(ratio, ratio)))
   }
 }

@@ -6,7 +6,7 @@ import { log } from './simd'
 export function finishRow(p: Problem, b: i32, h: i32, q: i32, max: f32, sum: f32): f32 {
   const lse = p.logSumExp + p.rowOffset(b, h, q)
   if (sum != 0) {
-    store<f32>(lse, max + log(sum))
+    store<f32>(lse, sum > 0 ? max + log(sum) : NaN)
     return 1 / sum
   }
   // no key, or only keys with scores of −∞: 0 / 0, as softmax is defined

@@ -50,8 +50,8 @@ function softmaxColumns(scores: usize, end: usize, max: usize, sum: usize, out: 
 export function capScores(scores: usize, end: usize, cap: f32): void {
   const factor = f32x4.splat(1 / cap)
   for (; scores < end; scores += 16) {
-    let x = f32x4.mul(v128.load(scores), factor)
-    x = f32x4.pmax(f32x4.pmin(x, f32x4.splat(7.90531110763549805)), f32x4.splat(-7.90531110763549805))
+    const ratio = f32x4.mul(v128.load(scores), factor)
+    const x = f32x4.pmax(f32x4.pmin(ratio, f32x4.splat(7.90531110763549805)), f32x4.splat(-7.90531110763549805))
     const z = f32x4.mul(x, x)
     let p = fma(z, f32x4.splat(-2.76076847742355e-16), f32x4.splat(2.00018790482477e-13))
     p = fma(z, p, f32x4.splat(-8.60467152213735e-11))
@@ -62,6 +62,10 @@ export function capScores(scores: usize, end: usize, cap: f32): void {
     let q = fma(z, f32x4.splat(1.19825839466702e-6), f32x4.splat(1.18534705686654e-4))
     q = fma(z, q, f32x4.splat(2.268434632439e-3))
     q = fma(z, q, f32x4.splat(4.89352518554385e-3))
-    v128.store(scores, f32x4.mul(f32x4.splat(cap), f32x4.div(f32x4.mul(x, p), q)))
+    const tanh = f32x4.div(f32x4.mul(x, p), q)
+    // exactly ±1 where float32 rounds to it: the slope is 0 there
+    const isFlat = f32x4.ge(f32x4.abs(ratio), f32x4.splat(9.1))
+    const sign = v128.and(ratio, f32x4.splat(-0.0))
+    v128.store(scores, f32x4.mul(f32x4.splat(cap), v128.bitselect(v128.or(sign, f32x4.splat(1)), tanh, isFlat)))
   }
 }
