@@ -1,15 +1,18 @@
 import { checkCount } from './check.ts'
-import { randomFrom, shuffled } from './random.ts'
+import { randomFrom, shuffledIndices } from './random.ts'
 import { checkSame, fieldsOf, resumable, wholeNumber } from './resumable.ts'
-import type { Json, Resumable } from './types.ts'
+import type { Json, Resumable, Stored } from './types.ts'
 
 /** Whatever has tokens can be mixed: documents, but also rows. */
 export interface Tokens {
   readonly tokens: ArrayLike<number>
 }
 
-/** An array is shuffled anew every epoch; a function is called with each epoch, from 0, and its items are taken in the order it gives them. */
-export type Source<Item> = readonly Item[] | ((epoch: number) => Iterable<Item>)
+/**
+ * An array is shuffled anew every epoch, and so are stored items, which are read one by one when they are due; a function is called with
+ * each epoch, from 0, and its items are taken in the order it gives them.
+ */
+export type Source<Item> = readonly Item[] | Stored<Item> | ((epoch: number) => Iterable<Item>)
 
 export interface MixOptions {
   /** Wanted share of the tokens, by source: finite, ≥ 0, of any sum. */
@@ -90,16 +93,21 @@ export function mix<Item extends Tokens>(sources: Readonly<Record<string, Source
 
 /** A source, epoch after epoch. */
 function epochsOf<Item extends Tokens>(name: string, source: Source<Item>, seed: number, epochs: number) {
-  const open = typeof source === 'function' ? source : (epoch: number) => shuffled(source, randomFrom(`${seed}/${name}/${epoch}`))
+  /** Each epoch gives what reads its items, so that those handed out before a state are passed over unread where that can be. */
+  const open = (epoch: number): Iterator<() => Item> =>
+    typeof source === 'function'
+      ? readersOf(source(epoch))
+      : inOrder(source, shuffledIndices(countOf(source), randomFrom(`${seed}/${name}/${epoch}`)))
   let [epoch, index] = [0, 0]
-  let items: Iterator<Item> | undefined
+  let items: Iterator<() => Item> | undefined
   function next(): Item | undefined {
     while (epoch < epochs) {
-      items ??= open(epoch)[Symbol.iterator]()
-      const { value, done } = items.next()
+      items ??= open(epoch)
+      const { value: read, done } = items.next()
       if (!done) {
+        const item = read()
         index++
-        if (value.tokens.length > 0) return value
+        if (item.tokens.length > 0) return item
         throw new RangeError(`mix: item ${index - 1} of source '${name}' in epoch ${epoch} has no tokens. Leave out empty documents.`)
       }
       if (index === 0) throw new RangeError(`mix: source '${name}' is empty in epoch ${epoch}. Leave it out.`)
@@ -109,34 +117,53 @@ function epochsOf<Item extends Tokens>(name: string, source: Source<Item>, seed:
   }
   function seek(toEpoch: number, toIndex: number): void {
     ;[epoch, index, items] = [toEpoch, 0, undefined]
-    while (index < toIndex) {
-      next()
-      if (epoch === toEpoch) continue
-      throw new RangeError(`mix.restore: source '${name}' holds fewer than the ${toIndex} items the state counted. Pass the same data.`)
-    }
+    if (toIndex === 0) return
+    items = open(epoch)
+    for (; index < toIndex; index++)
+      if (items.next().done)
+        throw new RangeError(`mix.restore: source '${name}' holds fewer than the ${toIndex} items the state counted. Pass the same data.`)
   }
   return { next, seek, at: () => ({ epoch, index }) }
 }
 
+function* readersOf<Item>(items: Iterable<Item>): Generator<() => Item, undefined> {
+  for (const item of items) yield () => item
+}
+
+function* inOrder<Item>(source: readonly Item[] | Stored<Item>, indices: Iterable<number>): Generator<() => Item, undefined> {
+  for (const index of indices) yield () => ('lengths' in source ? source.at(index) : source[index]!)
+}
+
+const countOf = <Item>(source: readonly Item[] | Stored<Item>): number => ('lengths' in source ? source.lengths.length : source.length)
+
 /** What tells one array from another, cheaply. */
-const sizeOf = <Item extends Tokens>(source: Source<Item>): Json =>
-  typeof source === 'function' ? null : { items: source.length, tokens: source.reduce((sum, item) => sum + item.tokens.length, 0) }
+function sizeOf<Item extends Tokens>(source: Source<Item>): Json {
+  if (typeof source === 'function') return null
+  let tokens = 0
+  for (let i = 0; i < countOf(source); i++) tokens += 'lengths' in source ? source.lengths[i]! : source[i]!.tokens.length
+  return { items: countOf(source), tokens }
+}
 
 function checkMix(sources: Readonly<Record<string, Source<Tokens>>>, { weights, seed, epochs = 1, maxEpochs = {} }: MixOptions): void {
   const names = Object.keys(sources)
   if (names.length === 0) throw new RangeError('mix: sources is empty; give at least one, such as { books: documents }.')
   for (const name of names) {
     const source = sources[name]!
-    if (typeof source !== 'function' && !Array.isArray(source))
-      throw new TypeError(`mix: source '${name}' is ${String(source)}; it must be an array, or a function that returns an iterable.`)
+    if (typeof source !== 'function' && !Array.isArray(source) && !(typeof source?.at === 'function' && 'lengths' in source))
+      throw new TypeError(
+        `mix: source '${name}' is ${String(source)}; it must be an array, a function that returns an iterable, or { lengths, at }.`,
+      )
     const weight = weights?.[name]
     if (weight === undefined) throw new RangeError(`mix: source '${name}' has no weight; the weights name ${Object.keys(weights ?? {})}.`)
     if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY))
       throw new RangeError(`mix: the weight of '${name}' is ${weight}; it must be a finite number ≥ 0.`)
     if (typeof source === 'function') continue
-    if (source.length === 0) throw new RangeError(`mix: source '${name}' is empty. Leave it out.`)
-    const empty = source.findIndex((item) => !(item.tokens?.length > 0))
-    if (empty >= 0) throw new RangeError(`mix: item ${empty} of source '${name}' has no tokens. Leave out empty documents.`)
+    const count = countOf(source)
+    if (count === 0) throw new RangeError(`mix: source '${name}' is empty. Leave it out.`)
+    const lengthAt = (i: number): number => ('lengths' in source ? source.lengths[i]! : source[i]!.tokens?.length)
+    let empty = 0
+    while (empty < count && lengthAt(empty) > 0) empty++
+    if (empty < count) throw new RangeError(`mix: item ${empty} of source '${name}' has no tokens. Leave out empty documents.`)
   }
   const strange = Object.keys(weights).find((name) => !names.includes(name))
   if (strange !== undefined)

@@ -5,15 +5,7 @@ import { emptyRow, write } from './piece.ts'
 import { planRows } from './plan-rows.ts'
 import { randomFrom, shuffledIndices } from './random.ts'
 import { checkSame, fieldsOf, resumable, wholeNumber } from './resumable.ts'
-import type { Document, Json, Resumable, Row } from './types.ts'
-
-/** Documents whose lengths are known before they are read, such as token shards on disk. */
-export interface StoredDocuments {
-  /** Tokens of each document. */
-  readonly lengths: ArrayLike<number>
-  /** Reads a document. */
-  readonly at: (index: number) => Document
-}
+import type { Document, Json, Resumable, Row, Stored } from './types.ts'
 
 export interface PackAllOptions {
   /** Tokens of a row, at least 2. */
@@ -35,12 +27,12 @@ export interface PackAllOptions {
  * @throws RangeError for options that cannot work, no documents, or a document that cannot be packed.
  * @see Johnson 1973; Ding et al. 2024, §3
  */
-export function packAll(documents: readonly Document[] | StoredDocuments, options: PackAllOptions): Resumable<Row> {
+export function packAll(documents: readonly Document[] | Stored<Document>, options: PackAllOptions): Resumable<Row> {
   const { rowLength, seed, paddingToken = 0, overlong = 'split', overlap = 0 } = options
   const settings = { rowLength, paddingToken, overlong, overlap }
   checkRow('packAll', settings)
   if (!Number.isSafeInteger(seed)) throw new RangeError(`packAll: seed is ${seed}; it must be a whole number.`)
-  const { lengths, at }: StoredDocuments =
+  const { lengths, at }: Stored<Document> =
     'at' in documents && 'lengths' in documents
       ? documents
       : { lengths: documents.map(({ tokens }) => tokens?.length), at: (index) => documents[index]! }

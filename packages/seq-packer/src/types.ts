@@ -13,6 +13,14 @@ export interface Document {
   readonly lossWeights?: ArrayLike<number> | undefined
 }
 
+/** Items whose lengths are known before they are read, such as token shards on disk. */
+export interface Stored<Item> {
+  /** Tokens of each item. */
+  readonly lengths: ArrayLike<number>
+  /** Reads an item. */
+  readonly at: (index: number) => Item
+}
+
 /** One sequence of fixed length, filled from the left. All four arrays have `rowLength` elements and belong to whoever got the row. */
 export interface Row {
   /** The padding token where nothing lies. */

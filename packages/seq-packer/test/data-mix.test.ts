@@ -81,6 +81,38 @@ it('lengthReport counts by powers of two', () => {
   ])
 })
 
+describe('mix: stored items', () => {
+  const documents = documentsOf([3, 5, 1, 8, 2])
+  const lengths = documents.map(({ tokens }) => tokens.length)
+  const stored = (reads: number[] = []) => ({
+    lengths,
+    at: (index: number) => {
+      reads.push(index)
+      return documents[index]!
+    },
+  })
+  const options = { weights: { a: 1 }, seed: 3, epochs: 2 }
+
+  it('come in the order of an array, each read when it is due', () => {
+    const reads: number[] = []
+    const items = mix({ a: stored(reads) }, options)
+    expect(reads).toEqual([])
+    expect([...items]).toEqual([...mix({ a: documents }, options)])
+    expect(reads.length).toBe(10)
+  })
+
+  it('are not read again by restore', () => {
+    const first = mix({ a: stored() }, options)
+    const { state, rest } = stopped(first, 8)
+    const reads: number[] = []
+    const second = mix({ a: stored(reads) }, options)
+    second.restore(state)
+    expect(reads).toEqual([])
+    expect(take(second, 9)).toEqual(rest)
+    expect(() => mix({ a: { lengths: [3, 0], at: () => documents[0]! } }, options)).toThrow("mix: item 1 of source 'a' has no tokens.")
+  })
+})
+
 describe('mix: maxEpochs', () => {
   it('a source leaves after its epochs, the others go on by their weights, and the stream ends when none is left', () => {
     const sources = { a: documentsOf([2, 2], 'a'), b: documentsOf([1, 1, 1], 'b'), c: documentsOf([3], 'c') }

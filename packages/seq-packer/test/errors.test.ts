@@ -9,11 +9,7 @@ const one = (document: Partial<Document>) => [...pack([{ ...texts[0]!, ...docume
 describe('errors name the value, the rule and the fix', () => {
   it.each<[string, () => unknown, string]>([
     ['mix: no sources', () => mix({}, { weights: {}, seed: 1 }), 'mix: sources is empty; give at least one'],
-    [
-      'mix: no array',
-      () => mix({ texts: 7 as never }, { weights, seed: 1 }),
-      "mix: source 'texts' is 7; it must be an array, or a function",
-    ],
+    ['mix: no array', () => mix({ texts: 7 as never }, { weights, seed: 1 }), "mix: source 'texts' is 7; it must be an array, a function"],
     ['mix: no documents', () => mix({ texts: [] }, { weights, seed: 1 }), "mix: source 'texts' is empty. Leave it out."],
     [
       'mix: no weight',

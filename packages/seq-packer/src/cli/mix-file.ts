@@ -2,9 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { type DataMixOptions, dataMix, type MixPart } from '../data-mix.ts'
 import { mix } from '../mix.ts'
-import type { StoredDocuments } from '../pack-all.ts'
-import { randomFrom, shuffledIndices } from '../random.ts'
-import type { Document, Json, Resumable } from '../types.ts'
+import type { Document, Json, Resumable, Stored } from '../types.ts'
 import { openTokens, type TokenSource } from './token-files.ts'
 
 /** What `seq-packer mix` writes: which documents, in which shares. The documents stay where they are. */
@@ -24,7 +22,7 @@ export interface MixFile {
   readonly maxEpochs: Readonly<Record<string, number>>
 }
 
-export const sizeOf = ({ lengths }: StoredDocuments): { documents: number; tokens: number } => {
+export const sizeOf = ({ lengths }: Stored<Document>): { documents: number; tokens: number } => {
   let tokens = 0
   for (let i = 0; i < lengths.length; i++) tokens += lengths[i]!
   return { documents: lengths.length, tokens }
@@ -35,7 +33,7 @@ export const openSources = async (sources: Readonly<Record<string, string>>, qua
     await Promise.all(Object.entries(sources).map(async ([name, path]) => [name, await openTokens(name, path, qualityField)] as const)),
   )
 
-export const lengthsOf = (sources: Readonly<Record<string, StoredDocuments>>): Record<string, ArrayLike<number>> =>
+export const lengthsOf = (sources: Readonly<Record<string, Stored<Document>>>): Record<string, ArrayLike<number>> =>
   Object.fromEntries(Object.entries(sources).map(([name, { lengths }]) => [name, lengths]))
 
 export function partsOf(
@@ -78,26 +76,24 @@ export const relativeTo = (path: string, target: string): string => relative(dir
 
 /** The documents of a mix, read as they are needed; endless where a source has no maxEpochs. */
 export function documentsOf(
-  sources: Readonly<Record<string, StoredDocuments>>,
+  sources: Readonly<Record<string, Stored<Document>>>,
   parts: Readonly<Record<string, MixPart>>,
   { seed, maxEpochs }: Pick<MixFile, 'seed' | 'maxEpochs'>,
 ): Resumable<Document> {
   const names = Object.keys(parts)
-  const readers = names.map((name) => {
+  const chosen = names.map((name): [string, Stored<Document>] => {
     const { source, indices } = parts[name]!
-    const read = function* (epoch: number): Generator<Document, undefined> {
-      for (const k of shuffledIndices(indices.length, randomFrom(`${seed}/${name}/${epoch}`))) yield sources[source]!.at(indices[k]!)
-    }
-    return [name, read] as const
+    const { lengths, at } = sources[source]!
+    return [name, { lengths: indices.map((i) => lengths[i]!), at: (k) => at(indices[k]!) }]
   })
   const limits = names.flatMap((name) => {
     const most = maxEpochs[parts[name]!.source]
     return most === undefined ? [] : [[name, most] as const]
   })
   const weights = Object.fromEntries(names.map((name) => [name, parts[name]!.weight]))
-  return mix(Object.fromEntries(readers), { weights, seed, maxEpochs: Object.fromEntries(limits) })
+  return mix(Object.fromEntries(chosen), { weights, seed, maxEpochs: Object.fromEntries(limits) })
 }
 
 /** For a state: what tells one set of data from another. */
-export const fingerprint = (sources: Readonly<Record<string, StoredDocuments>>): Json =>
+export const fingerprint = (sources: Readonly<Record<string, Stored<Document>>>): Json =>
   Object.fromEntries(Object.entries(sources).map(([name, own]) => [name, sizeOf(own)]))

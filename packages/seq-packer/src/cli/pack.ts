@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ByteWriter } from 'hyparquet-writer'
 import { pack as packRows } from '../pack.ts'
-import { type PackAllOptions, packAll, type StoredDocuments } from '../pack-all.ts'
+import { type PackAllOptions, packAll } from '../pack-all.ts'
 import type { PackOptions } from '../pack-options.ts'
 import { writeRows } from '../parquet/write-rows.ts'
 import { count, percent } from '../report/plots.ts'
 import { checkSame } from '../resumable.ts'
-import type { Document, Json, Resumable, Row } from '../types.ts'
+import type { Document, Json, Resumable, Row, Stored } from '../types.ts'
 import type { Command } from './command.ts'
 import { named } from './mix.ts'
 import { documentsOf, fingerprint, openMix, openSources, partsOf } from './mix-file.ts'
@@ -145,7 +145,7 @@ interface RowSettings {
 }
 
 function rowsOf(
-  sources: Readonly<Record<string, StoredDocuments>>,
+  sources: Readonly<Record<string, Stored<Document>>>,
   documents: Resumable<Document>,
   { strategy, rowLength, seed, options }: RowSettings,
 ): Resumable<Row> {
@@ -168,7 +168,7 @@ function rowsOf(
 }
 
 /** Sources one after the other. */
-function joined(sources: readonly StoredDocuments[]): StoredDocuments {
+function joined(sources: readonly Stored<Document>[]): Stored<Document> {
   const all = sources.flatMap(({ lengths }) => Array.from(lengths))
   return {
     lengths: all,

@@ -1,11 +1,10 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
-import type { StoredDocuments } from '../pack-all.ts'
-import type { Document } from '../types.ts'
+import type { Document, Stored } from '../types.ts'
 
 /** Documents of one source on disk. */
-export interface TokenSource extends StoredDocuments {
+export interface TokenSource extends Stored<Document> {
   /** Scores by `qualityField`, where one was asked for. */
   readonly quality: ArrayLike<number> | undefined
 }
