@@ -105,16 +105,31 @@ inline void backwardTile(const Problem& p, const BackwardScratch& s, int masks, 
   const float *const query = p.query + offset, *const dOut = p.dOut + offset;
   multiply<BY_ROWS>(query, stride, s.keyTransposed, numQ, columns, D, s.weights, BLOCK, false);
   if (p.softcap > 0) capTile(s.weights, numQ, columns, p.scale, p.softcap);
-  if (masks & BY_POSITION) {
-    int64_t first, last;
-    visibleKeys(p, q0 + p.S - p.T, &first, &last);
-    maskByPosition(s.weights, numQ, columns, first - k0, last - k0);
-  }
-  if (masks & BY_SEGMENT) maskBySegment(s.weights, numQ, numK, p.queryIds + b * p.T + q0, p.keyIds + b * p.S + k0);
   multiply<BY_ROWS>(dOut, stride, s.valueTransposed, numQ, columns, D, s.dScores, BLOCK, false);
   const float *const lse = p.savedLogSumExp + row, *const delta = p.delta + row;
   if (p.softcap > 0) weightTile<true>(s.weights, s.dScores, numQ, columns, lse, delta, LOG2E, p.softcap);
   else weightTile<false>(s.weights, s.dScores, numQ, columns, lse, delta, p.scale * LOG2E, 0);
+  float* const tiles[] = {s.weights, s.dScores};
+  for (float* const tile : tiles) {
+    if (masks & BY_POSITION) {
+      int64_t first, last;
+      visibleKeys(p, q0 + p.S - p.T, &first, &last);
+      maskByPosition(tile, numQ, columns, first - k0, last - k0, 0);
+    }
+    if (masks & BY_SEGMENT) maskBySegment(tile, numQ, numK, p.queryIds + b * p.T + q0, p.keyIds + b * p.S + k0, 0);
+  }
+  if (masks != ALL && !(areFinite(p.key + p.keyOffset(b, h / p.group(), k0), p.keyStride(), numK, D) && areFinite(query, stride, numQ, D) &&
+                        areFinite(dOut, stride, numQ, D))) {
+    addVisible(p, b, q0, numQ, k0, numK, s.weights, BLOCK, 1, QUERIES, dOut, stride, 1, s.dValue, wideD);
+    addVisible(p, b, q0, numQ, k0, numK, s.dScores, BLOCK, 1, QUERIES, query, stride, 1, s.dKey, wideD);
+    int32_t* const turn = p.turns + (b * p.H + h) * p.queryBlocks() + i;
+    waitForTurn(turn, static_cast<int32_t>(j));
+    addVisible(
+        p, b, q0, numQ, k0, numK, s.dScores, BLOCK, 1, KEYS, p.key + p.keyOffset(b, h / p.group(), k0), p.keyStride(), p.scale,
+        p.dQuery + offset, stride);
+    __atomic_store_n(turn, nextKeyBlock(p, b, i, j + 1), __ATOMIC_RELEASE);
+    return;
+  }
 
   packRows(dOut, stride, numQ, D, 1, s.dOut);
   multiply<TRANSPOSED>(s.weights, BLOCK, s.dOut, numK, wideD, numQ, s.dValue, wideD, true);

@@ -33,7 +33,7 @@ inline bool softmaxColumns(float* tile, int numK, int columns, float c, float* m
     const Vector before = load(max + column);
     Vector now = before;
     for (int j = 0; j < numK; j++) now = maxUnlessNaN(load(tile + j * BLOCK + column), now);
-    const Vector shift = -now * c;
+    const Vector shift = now == splat(HIDDEN) ? Vector{} : -now * c;  // -inf - -inf would be NaN
     Vector total{};
     for (int j = 0; j < numK; j++) {
       float* at = tile + j * BLOCK + column;
@@ -41,7 +41,7 @@ inline bool softmaxColumns(float* tile, int numK, int columns, float c, float* m
       store(at, weight);
       total += weight;
     }
-    const Vector factor = exp2((before - now) * c);
+    const Vector factor = now == splat(HIDDEN) ? splat(1) : exp2((before - now) * c);
     store(max + column, now);
     store(sum + column, load(sum + column) * factor + total);
     store(rescale + column, factor);
@@ -56,16 +56,20 @@ inline void rescaleRows(float* out, int rows, int D, const float* rescale) {
       for (int d = 0; d < D; d += LANES) store(out + d, load(out + d) * rescale[r]);
 }
 
-// out / sum, and max + log(sum): 0 and +inf where no key was seen.
-inline void finishRow(const Problem& p, const float* gathered, float max, float sum, float* out, float* logSumExp) {
-  const float factor = sum == 0 ? 0 : 1 / sum;
+// out / sum, and max + log(sum). Where no key was seen: 0 and +inf; where only scores of -inf were: NaN and -inf.
+inline void finishRow(const Problem& p, int64_t b, int64_t h, int64_t t, const float* gathered, float max, float sum) {
+  const bool empty = sum == 0, seen = !empty || seesAny(p, b, t);
+  const float factor = !seen ? 0 : empty ? __builtin_nanf("") : 1 / sum;
+  float* const out = p.out + p.queryOffset(b, h, t);
   for (int64_t d = 0; d < p.D; d++) out[d] = gathered[d] * factor;
-  *logSumExp = sum == 0 ? __builtin_inff() : max * (p.softcap > 0 ? 1 : p.scale) + naturalLog(sum);
+  p.logSumExp[p.rowOffset(b, h, t)] =
+      !seen ? __builtin_inff() : empty ? HIDDEN : max * (p.softcap > 0 ? 1 : p.scale) + naturalLog(sum);
 }
 
 // One tile: numQ queries, packed at `query`, against a block of keys.
 inline void forwardTile(
-    const Problem& p, const ForwardScratch& s, int masks, int64_t b, int64_t q0, int numQ, int64_t k0, int numK, const float* key, int64_t row) {
+    const Problem& p, const ForwardScratch& s, int masks, int64_t b, int64_t q0, int numQ, int64_t k0, int numK, const float* key,
+    const float* value, int64_t row) {
   const int columns = pad(numQ), D = pad(p.D);
   float* const out = s.out + row * D;
   multiply<BY_ROWS>(key, p.keyStride(), s.query + row * p.D, numK, columns, static_cast<int>(p.D), s.tile, BLOCK, false);
@@ -75,12 +79,13 @@ inline void forwardTile(
     const int64_t self = k0 - (p.S - p.T) - q0;
     const int64_t first = p.causal ? self : self - p.window + 1;
     const int64_t last = p.window > 0 ? self + p.window - 1 : INT64_MAX / 2;
-    maskByPosition(s.tile, numK, columns, first, last);
+    maskByPosition(s.tile, numK, columns, first, last, HIDDEN);
   }
-  if (masks & BY_SEGMENT) maskBySegment(s.tile, numK, numQ, p.keyIds + b * p.S + k0, p.queryIds + b * p.T + q0);
+  if (masks & BY_SEGMENT) maskBySegment(s.tile, numK, numQ, p.keyIds + b * p.S + k0, p.queryIds + b * p.T + q0, HIDDEN);
   const float c = p.softcap > 0 ? LOG2E : p.scale * LOG2E;
   if (softmaxColumns(s.tile, numK, columns, c, s.max + row, s.sum + row, s.rescale)) rescaleRows(out, numQ, D, s.rescale);
-  multiply<TRANSPOSED>(s.tile, BLOCK, s.value, numQ, D, numK, out, D, true);
+  if (masks == ALL || areFinite(value, p.keyStride(), numK, p.D)) multiply<TRANSPOSED>(s.tile, BLOCK, s.value, numQ, D, numK, out, D, true);
+  else addVisible(p, b, q0, numQ, k0, numK, s.tile, 1, BLOCK, KEYS, value, p.keyStride(), 1, out, D);
 }
 
 // Task: CHUNK_ROWS queries of one head. The last come first: under a causal mask they take longest.
@@ -93,7 +98,7 @@ void forward(const Problem& p, int64_t task, float* scratch) {
     packTransposed(p.query + p.queryOffset(b, h, q0 + r), p.queryStride(), least<int>(BLOCK, numQ - r), p.D, s.query + r * p.D);
   memset(s.out, 0, 4 * numQ * D);
   memset(s.sum, 0, 4 * CHUNK_ROWS);
-  for (int r = 0; r < CHUNK_ROWS; r++) s.max[r] = FLOOR;
+  for (int r = 0; r < CHUNK_ROWS; r++) s.max[r] = HIDDEN;
 
   for (int64_t k0 = 0; k0 < p.S; k0 += BLOCK) {
     const int numK = least<int64_t>(BLOCK, p.S - k0);
@@ -105,11 +110,11 @@ void forward(const Problem& p, int64_t task, float* scratch) {
       if (masks == NONE) continue;
       if (!packed) packRows(p.value + offset, p.keyStride(), numK, p.D, 1, s.value);
       packed = true;
-      forwardTile(p, s, masks, b, q0 + r, rows, k0, numK, p.key + offset, r);
+      forwardTile(p, s, masks, b, q0 + r, rows, k0, numK, p.key + offset, p.value + offset, r);
     }
   }
   for (int64_t r = 0; r < numQ; r++)
-    finishRow(p, s.out + r * D, s.max[r], s.sum[r], p.out + p.queryOffset(b, h, q0 + r), p.logSumExp + p.rowOffset(b, h, q0 + r));
+    finishRow(p, b, h, q0 + r, s.out + r * D, s.max[r], s.sum[r]);
 }
 
 }  // namespace

@@ -33,8 +33,51 @@ inline void visibleKeys(const Problem& p, int64_t self, int64_t* first, int64_t*
   *last = p.causal ? self : p.window > 0 ? self + p.window - 1 : INT64_MAX / 2;
 }
 
+// Whether query i sees key j: the rule itself, for the rare places that ask for one pair.
+inline bool sees(const Problem& p, int64_t b, int64_t i, int64_t j) {
+  int64_t first, last;
+  visibleKeys(p, i + p.S - p.T, &first, &last);
+  if (j < first || j > last) return false;
+  if (p.queryIds == nullptr) return true;
+  const int32_t id = p.queryIds[b * p.T + i];
+  return id != 0 && id == p.keyIds[b * p.S + j];
+}
+
+inline bool seesAny(const Problem& p, int64_t b, int64_t i) {
+  for (int64_t j = 0; j < p.S; j++)
+    if (sees(p, b, i, j)) return true;
+  return false;
+}
+
+// NaN and infinity times 0 are NaN.
+inline bool areFinite(const float* rows, int64_t stride, int numRows, int64_t D) {
+  Vector zeros{};
+  for (int r = 0; r < numRows; r++, rows += stride) {
+    int64_t d = 0;
+    for (; d + LANES <= D; d += LANES) zeros += load(rows + d) * 0;
+    for (; d < D; d++) zeros[0] += rows[d] * 0;
+  }
+  return sumOf(zeros) == 0;
+}
+
+// dst[i] += weight(i, j) * factor * src[j] for a query i and the keys j it sees, or with the two sides exchanged: the products of a masked
+// tile whose rows are not all finite, where a hidden pair must not add 0 * NaN.
+enum Source { KEYS, QUERIES };
+inline void addVisible(
+    const Problem& p, int64_t b, int64_t q0, int numQ, int64_t k0, int numK, const float* weights, int64_t queryStep, int64_t keyStep,
+    Source source, const float* src, int64_t srcStride, float factor, float* dst, int64_t dstStride) {
+  for (int i = 0; i < numQ; i++)
+    for (int j = 0; j < numK; j++) {
+      if (!sees(p, b, q0 + i, k0 + j)) continue;
+      const float weight = weights[i * queryStep + j * keyStep] * factor;
+      const float* const from = src + (source == KEYS ? j : i) * srcStride;
+      float* const to = dst + (source == KEYS ? i : j) * dstStride;
+      for (int64_t d = 0; d < p.D; d++) to[d] += weight * from[d];
+    }
+}
+
 // Row r of the tile sees columns [first + r, last + r].
-inline void maskByPosition(float* tile, int rows, int columns, int64_t first, int64_t last) {
+inline void maskByPosition(float* tile, int rows, int columns, int64_t first, int64_t last, float hidden) {
   Integers lane;
   for (int i = 0; i < LANES; i++) lane[i] = i;
   for (int r = 0; r < rows; r++, first++, last++, tile += BLOCK) {
@@ -42,20 +85,20 @@ inline void maskByPosition(float* tile, int rows, int columns, int64_t first, in
     const int high = static_cast<int>(least<int64_t>(most<int64_t>(last, -1), BLOCK));
     for (int c = 0; c < columns; c += LANES) {
       const Integers visible = (lane + c >= low) & (lane + c <= high);
-      store(tile + c, visible ? load(tile + c) : splat(HIDDEN));
+      store(tile + c, visible ? load(tile + c) : splat(hidden));
     }
   }
 }
 
 // Row r sees the columns of its own id; a row of id 0 sees nothing.
-inline void maskBySegment(float* tile, int rows, int numColumns, const int32_t* rowIds, const int32_t* columnIds) {
+inline void maskBySegment(float* tile, int rows, int numColumns, const int32_t* rowIds, const int32_t* columnIds, float hidden) {
   Integers ids[BLOCK / LANES] = {};
   memcpy(ids, columnIds, 4 * numColumns);
   for (int r = 0; r < rows; r++, tile += BLOCK) {
     const Integers own = rowIds[r] - Integers{};
     for (int c = 0; c < numColumns; c += LANES) {
       const Integers visible = (ids[c / LANES] == own) & (own != 0);
-      store(tile + c, visible ? load(tile + c) : splat(HIDDEN));
+      store(tile + c, visible ? load(tile + c) : splat(hidden));
     }
   }
 }

@@ -9,10 +9,8 @@ constexpr int CHUNK_ROWS = 256; // query rows of a forward task
 constexpr int SHORT_QUERIES = 4;    // up to this many queries, a task is a range of keys instead
 constexpr int SPLIT_KEYS = 1024;    // the size of that range
 
-// Hidden scores. A running maximum never falls below FLOOR, so a hidden score has weight exp(-5e29 or less) = 0 exactly, also in a
-// row that sees no key, and no inf - inf arises.
-constexpr float HIDDEN = -1e30f;
-constexpr float FLOOR = -5e29f;
+// Hidden scores, and the maximum of a row that has seen none yet.
+constexpr float HIDDEN = -__builtin_inff();
 
 // Ids of one block of a sequence: smallest and largest id other than 0, and whether all are one such id.
 struct IdRange {

@@ -43,8 +43,8 @@ inline void addWeightedRows(const float* weights, const float* value, int64_t st
     for (int64_t t = d; t < D; t++) gathered[t] += weights[j] * value[j * stride + t];
 }
 
-// Keys [j0, j1) of a block, the ones that the query sees by position.
-inline void shortBlock(const Problem& p, const float* query, const int32_t* ownId, int64_t b, int64_t k, int64_t j0, int64_t j1, float* scores, float* partial) {
+// Keys [j0, j1) of a block, all of which the query sees.
+inline void shortBlock(const Problem& p, const float* query, int64_t b, int64_t k, int64_t j0, int64_t j1, float* scores, float* partial) {
   const int numK = static_cast<int>(j1 - j0), columns = pad(numK);
   const int64_t offset = p.keyOffset(b, k, j0), D = pad(p.D);
   float *const max = partial + D, *const sum = max + 1;
@@ -60,17 +60,17 @@ inline void shortBlock(const Problem& p, const float* query, const int32_t* ownI
   for (int j = numK; j < columns; j++) scores[j] = HIDDEN;
   if (p.softcap > 0) capTile(scores, 1, columns, p.scale, p.softcap);
   for (int j = numK; j < columns; j++) scores[j] = HIDDEN;
-  if (ownId != nullptr) maskBySegment(scores, 1, numK, ownId, p.keyIds + b * p.S + j0);
   const float c = p.softcap > 0 ? LOG2E : p.scale * LOG2E;
   float now = *max;
   for (int j = 0; j < numK; j++) now = scores[j] > now ? scores[j] : now;
+  const float shift = now == HIDDEN ? 0 : -now * c;  // -inf - -inf would be NaN
   Vector total{};
   for (int j = 0; j < columns; j += LANES) {
-    const Vector weight = exp2(load(scores + j) * c - splat(now * c));
+    const Vector weight = exp2(load(scores + j) * c + splat(shift));
     store(scores + j, weight);
     total += weight;
   }
-  const float rescale = exp2(splat((*max - now) * c))[0];
+  const float rescale = now == HIDDEN ? 1 : exp2(splat((*max - now) * c))[0];
   rescaleRows(partial, 1, static_cast<int>(D), &rescale);
   *max = now;
   *sum = *sum * rescale + sumOf(total);
@@ -84,7 +84,7 @@ void shortForward(const Problem& p, int64_t task, float* scratch) {
   float* const partials = p.partials + task * shortRows(p) * size;
   for (int64_t row = 0; row < shortRows(p); row++) {
     memset(partials + row * size, 0, 4 * size);
-    partials[row * size + pad(p.D)] = FLOOR;
+    partials[row * size + pad(p.D)] = HIDDEN;
   }
   for (int64_t k0 = split * SPLIT_KEYS; k0 < end; k0 += BLOCK) {
     const int64_t k1 = least(k0 + BLOCK, end);
@@ -94,8 +94,19 @@ void shortForward(const Problem& p, int64_t task, float* scratch) {
       int64_t first, last;
       visibleKeys(p, t + p.S - p.T, &first, &last);
       const int64_t j0 = most(first, k0), j1 = least(last + 1, k1);
-      const int32_t* id = p.queryIds == nullptr ? nullptr : p.queryIds + b * p.T + t;
-      if (j0 < j1) shortBlock(p, p.query + p.queryOffset(b, h, t), id, b, k, j0, j1, scratch, partials + row * size);
+      const auto seen = [&](int64_t from, int64_t to) {
+        if (from < to) shortBlock(p, p.query + p.queryOffset(b, h, t), b, k, from, to, scratch, partials + row * size);
+      };
+      if (p.queryIds == nullptr) {
+        seen(j0, j1);
+        continue;
+      }
+      // runs of keys of the query's segment
+      const int32_t id = p.queryIds[b * p.T + t], *const ids = p.keyIds + b * p.S;
+      for (int64_t from = j0, to; id != 0 && from < j1; from = to + 1) {
+        for (to = from; to < j1 && ids[to] == id; to++) {}
+        seen(from, to);
+      }
     }
   }
 }
@@ -106,17 +117,17 @@ void shortMerge(const Problem& p, int64_t task, float* scratch) {
   const float c = p.softcap > 0 ? LOG2E : p.scale * LOG2E;
   for (int64_t row = 0; row < rows; row++) {
     const float* const first = p.partials + (task * numSplits(p) * rows + row) * size;
-    float max = FLOOR, sum = 0;
+    float max = HIDDEN, sum = 0;
     for (int64_t split = 0; split < numSplits(p); split++) max = most(first[split * rows * size + D], max);
     memset(scratch, 0, 4 * D);
     for (int64_t split = 0; split < numSplits(p); split++) {
       const float* partial = first + split * rows * size;
-      const float factor = exp2(splat((partial[D] - max) * c))[0];
+      const float factor = max == HIDDEN ? 1 : exp2(splat((partial[D] - max) * c))[0];
       sum += partial[D + 1] * factor;
       for (int64_t d = 0; d < D; d += LANES) store(scratch + d, load(scratch + d) + load(partial + d) * factor);
     }
     const int64_t t = row % p.T, h = k * p.group() + row / p.T;
-    finishRow(p, scratch, max, sum, p.out + p.queryOffset(b, h, t), p.logSumExp + p.rowOffset(b, h, t));
+    finishRow(p, b, h, t, scratch, max, sum);
   }
 }
 

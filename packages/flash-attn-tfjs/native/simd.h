@@ -71,7 +71,8 @@ inline Vector exp2(Vector x) {
 
 // tanh as a rational function, below 4e-7 of its value; NaN stays NaN. Coefficients as in Eigen's ptanh.
 inline Vector tanh(Vector x) {
-  constexpr float LIMIT = 7.90531110763549805f;
+  constexpr float LIMIT = 7.90531110763549805f, ONE = 9.02f;
+  const Vector whole = x;
   x = x > splat(LIMIT) ? splat(LIMIT) : x;
   x = x < splat(-LIMIT) ? splat(-LIMIT) : x;
   const Vector z = x * x;
@@ -84,7 +85,8 @@ inline Vector tanh(Vector x) {
   Vector q = z * 1.19825839466702e-6f + 1.18534705686654e-4f;
   q = z * q + 2.268434632439e-3f;
   q = z * q + 4.89352518554385e-3f;
-  return x * p / q;
+  const Vector y = x * p / q;
+  return whole > splat(ONE) ? splat(1) : whole < splat(-ONE) ? splat(-1) : y;  // exactly, so that the cap's slope is 0 there
 }
 
 // Natural logarithm of a positive number or NaN, in double precision: libm's would tie the binary to a newer libc.
