@@ -87,16 +87,8 @@ export async function readSafetensors(file: string, expected: FileRecord): Promi
     if (size !== expected.bytes)
       throw new RangeError(`loadCheckpoint: ${file} has ${size} bytes, not ${expected.bytes}. Use latestCheckpoint to find a whole one.`)
     const length = Number(new DataView((await read(8)).buffer).getBigUint64(0, true))
-    const header = JSON.parse(new TextDecoder().decode(await read(Math.min(length, size - 8)))) as Record<string, Entry>
-    for (const [
-      name,
-      {
-        dtype,
-        shape,
-        data_offsets: [from, to],
-      },
-    ] of Object.entries(header).filter(([name]) => name !== '__metadata__')) {
-      const { buffer } = await read(to - from)
+    for (const [name, { dtype, shape, data_offsets }] of entriesOf(file, await read(Math.min(length, size - 8)), size)) {
+      const { buffer } = await read(data_offsets[1] - data_offsets[0])
       tensors[name] =
         dtype === 'I32' ? tf.tensor(new Int32Array(buffer), shape, 'int32') : tf.tensor(new Float32Array(buffer), shape, 'float32')
     }
@@ -108,5 +100,25 @@ export async function readSafetensors(file: string, expected: FileRecord): Promi
     throw error
   } finally {
     await handle.close()
+  }
+}
+
+/** The tensors of a header whose data follow each other without a gap, as `safetensorsHead` writes them. */
+function entriesOf(file: string, bytes: Uint8Array, size: number): [name: string, entry: Entry][] {
+  try {
+    const header: Record<string, Entry> = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
+    let at = 0
+    for (const [name, { dtype, shape, data_offsets }] of entries) {
+      const [from, to] = data_offsets
+      const known = Object.values(dtypes).includes(dtype) && shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)
+      if (!known || from !== at || to !== at + 4 * tf.util.sizeFromShape(shape)) throw new RangeError(`'${name}' does not fit`)
+      at = to
+    }
+    if (at !== size - 8 - bytes.length) throw new RangeError(`its tensors end at ${at}`)
+    return entries
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : cause
+    throw new RangeError(`loadCheckpoint: the header of ${file} is damaged (${why}). Use latestCheckpoint to find a whole one.`, { cause })
   }
 }

@@ -1,10 +1,10 @@
 import fs from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { latestCheckpoint, loadCheckpoint, saveCheckpoint, train } from 'trainer'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
-import { collect, makeParams, resumeIn, runIn, settings, timeless, valuesOf, withFolder } from './support.ts'
+import { collect, makeParams, numbers, resumeIn, runIn, settings, timeless, valuesOf, withFolder } from './support.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -142,3 +142,27 @@ async function flipLastByte(file: string): Promise<void> {
   bytes[bytes.length - 1]! ^= 1
   await fs.writeFile(file, bytes)
 }
+
+describe('200 byte flips and truncations over every file of a checkpoint', () => {
+  it('are each detected, named and passed over', () =>
+    withFolder(async (dir) => {
+      await runIn(dir)
+      const folder = join(dir, 'checkpoints')
+      const [older, newest] = ['step-00000006', 'step-00000008'].map((name) => join(folder, name))
+      const random = numbers(11)
+      const below = (limit: number) => Math.floor(((random.next() + 1) / 2) * limit)
+      for (let i = 0; i < 200; i++) {
+        const file = join(newest!, ['model.safetensors', 'optimizer.safetensors', 'trainer.json'][i % 3]!)
+        const whole = await fs.readFile(file)
+        const damaged = Buffer.from(i % 2 === 0 ? whole : whole.subarray(0, below(whole.length)))
+        if (i % 2 === 0) damaged[below(whole.length)]! ^= 1 << below(8)
+        await fs.writeFile(file, damaged)
+        const { path, skipped } = await latestCheckpoint(folder)
+        expect([path, skipped.map((one) => one.path)], `damage ${i} of ${file}`).toEqual([older, [newest]])
+        expect(skipped[0]!.reason).toContain(file.endsWith('.json') ? 'trainer.json' : basename(file))
+        await expect(loadCheckpoint(newest!)).rejects.toThrow(RangeError)
+        await fs.writeFile(file, whole)
+      }
+      expect((await latestCheckpoint(folder)).path).toBe(newest)
+    }))
+})
