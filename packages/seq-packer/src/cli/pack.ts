@@ -93,11 +93,7 @@ export const pack: Command = {
         throw new RangeError(`pack: no document fills a row of ${rowLength} tokens. Choose a shorter --row-length, or another --strategy.`)
       if (group.length > 0) {
         const writer = new ByteWriter()
-        await writeRows(group, writer, {
-          padding,
-          paddingToken,
-          lossWeights: group.some(({ lossWeights }) => lossWeights.some((w) => w !== 0 && w !== 1)),
-        })
+        await writeRows(group, writer, { padding, paddingToken })
         writeWhole(join(out, `rows-${String(standing.files).padStart(5, '0')}.parquet`), writer.getBytes())
       }
       standing = {
