@@ -1,6 +1,15 @@
 export { bestCheckpoint, type FoundCheckpoint, latestCheckpoint } from './checkpoint-latest.ts'
 export { loadCheckpoint } from './checkpoint-load.ts'
 export { type KeepOptions, type SavedState, saveCheckpoint } from './checkpoint-save.ts'
+export {
+  type BatchStream,
+  type CurriculumBatches,
+  type CurriculumOptions,
+  type CurriculumPhase,
+  curriculum,
+  curriculumBatches,
+  shortThenLong,
+} from './curriculum.ts'
 export type { FaultOptions, Reaction, SpikeRule } from './faults.ts'
 export type { History } from './history.ts'
 export { type MetricsLogOptions, metricsLog } from './metrics-log.ts'

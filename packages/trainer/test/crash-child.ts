@@ -2,9 +2,9 @@
 // A small next-token model over packed rows, saved so often that about half of its time is saving; prints a line once it trains.
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import { type Document, mix, pack } from 'seq-packer'
+import { type Document, mix, pack, repack } from 'seq-packer'
 import { type Batch, batches } from 'seq-packer/tfjs'
-import { type Json, latestCheckpoint, loadCheckpoint, metricsLog, type Params, train } from 'trainer'
+import { curriculum, curriculumBatches, latestCheckpoint, loadCheckpoint, metricsLog, type Params, shortThenLong, train } from 'trainer'
 import { filled, numbers } from './support.ts'
 
 tf.env().set('IS_TEST', true)
@@ -20,34 +20,19 @@ const source = (name: string, seed: number): Document[] => {
     ),
   }))
 }
-/** Row length 32, then 64 from half of the steps on: the same stream of documents, twice as many tokens a row, half as many rows. */
-function dataFrom(state: Json) {
-  const saved = state as { switched: boolean; rows: Json } | null
-  const stream = (rowLength: number, batchSize: number) =>
-    batches(
-      pack(mix({ a: source('a', 1), b: source('b', 2) }, { weights: { a: 0.7, b: 0.3 }, seed: 5 }), {
-        strategy: 'best-fit',
-        rowLength,
-        openRows: 8,
-      }),
-      batchSize,
-    )
-  let switched = saved?.switched ?? false
-  let rows = switched ? stream(64, 4) : stream(32, 8)
-  if (saved) rows.restore(saved.rows)
-  return {
-    state: (): Json => ({ switched, rows: rows.state() }),
-    *read(from: number) {
-      for (let step = from; ; step++) {
-        if (kind === 'curriculum' && step >= totalSteps / 2 && !switched) {
-          switched = true
-          rows = stream(64, 4)
-        }
-        yield rows.next().value!
-      }
-    },
-  }
-}
+const documents = () => mix({ a: source('a', 1), b: source('b', 2) }, { weights: { a: 0.7, b: 0.3 }, seed: 5 })
+const lengths = kind === 'curriculum' ? shortThenLong(0.5, { short: 32, long: 64 }) : [{ sequenceLength: 32, fraction: 1 }]
+const accumulation = kind === 'accumulation' ? 2 : 1
+const data = curriculumBatches(
+  curriculum({ totalSteps, tokensPerBatch: 256, phases: lengths }),
+  ({ sequenceLength, batchSize }, before) => {
+    const options = { strategy: 'best-fit', rowLength: sequenceLength, openRows: 8 } as const
+    const rows = batches(pack(documents(), options), batchSize)
+    if (before !== null) rows.restore(repack(before, options))
+    return rows
+  },
+  { batchesPerStep: accumulation },
+)
 
 const loss = ({ embed, out }: Params, { tokens, lossWeights }: Batch) => {
   const hidden = tf.tanh(tf.gather(embed!, tf.slice(tokens, [0, 0], [tokens.shape[0], tokens.shape[1]! - 1])))
@@ -62,19 +47,17 @@ const checkpoints = join(dir, 'checkpoints')
 const { path } = await latestCheckpoint(checkpoints)
 const resume = path === undefined ? undefined : await loadCheckpoint(path)
 const params: Params = resume?.params ?? { embed: filled([vocabulary, width], 1), out: filled([width, vocabulary], 2) }
-const data = dataFrom(resume?.data ?? null)
-const accumulation = kind === 'accumulation' ? 2 : 1
 const log = await metricsLog(join(dir, 'metrics.jsonl'), { resume })
 for await (const report of train({
   params,
   loss,
-  batches: data.read(resume?.step ?? 0),
+  batches: data.batches,
   learningRate: (step) => 0.01 * (1 - step / totalSteps),
   totalSteps,
   gradientAccumulation: accumulation,
   tokens: ({ lossWeights }) => tf.sum(lossWeights) as tf.Scalar,
   resume,
-  checkpoint: { dir: checkpoints, every: 3, data: data.state, background: kind === 'accumulation' },
+  checkpoint: { dir: checkpoints, every: 3, data: data.data, background: kind === 'accumulation' },
 })) {
   await log(report)
   if (report.step === (resume?.step ?? 0) + 1) process.stdout.write('training\n')
