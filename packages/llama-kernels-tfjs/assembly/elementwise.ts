@@ -1,11 +1,12 @@
-// SwiGLU and AdamW: one pass over contiguous arrays in blocks; a tail shorter than a vector runs the same arithmetic on one lane.
-import { exp, fma, min } from './simd';
+// SwiGLU, AdamW, norms: one pass over contiguous arrays in blocks; a tail shorter than a vector runs the same arithmetic on one lane.
+import { exp, fma, min, sumLanes } from './simd';
 
-/** σ(x) = 1 / (1 + e^−x) */
+/** σ(x) = 1 / (1 + e^−x); 0 below −88, where e^−x is infinite for float32: −∞ times it is NaN, as everywhere else. */
 // @ts-ignore: decorator
 @inline
 function sigmoid(x: v128, T: usize): v128 {
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp(f32x4.neg(x), T)));
+  const s = f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp(f32x4.neg(x), T)));
+  return v128.andnot(s, f32x4.lt(x, f32x4.splat(-88)));
 }
 
 /** y = gate·σ(gate)·up */
@@ -81,4 +82,28 @@ export function adamW(
     v128.store_lane<f32>(pOut, f32x4.sub(f32x4.mul(v128.load32_splat(p), K), update), 0);
     p += 4; g += 4; m += 4; v += 4; pOut += 4; mOut += 4; vOut += 4;
   }
+}
+
+/** Σ x² of the task's block, in float64 over groups of 1,024: to partial[task], 8 bytes each. */
+export function squaredNorm(task: i32, thread: i32, x: usize, partial: usize, size: i32, block: i32): void {
+  x += <usize>task * <usize>block * 4;
+  let left = min(block, size - task * block), total: f64 = 0;
+  while (left > 0) {
+    const group = min(left, 1024), vector = x + <usize>(group & ~3) * 4, end = x + <usize>group * 4;
+    let sum = f32x4.splat(0);
+    for (; x < vector; x += 16) { const v = v128.load(x); sum = fma(v, v, sum); }
+    total += sumLanes(sum);
+    for (; x < end; x += 4) { const v = load<f32>(x); total += v * v; }
+    left -= group;
+  }
+  store<f64>(partial + <usize>task * 8, total);
+}
+
+/** y = factor·x */
+export function scale(task: i32, thread: i32, x: usize, y: usize, size: i32, block: i32, factor: f32): void {
+  const start = <usize>task * <usize>block * 4, F = f32x4.splat(factor);
+  x += start; y += start;
+  let left = min(block, size - task * block);
+  for (; left >= 4; left -= 4) { v128.store(y, f32x4.mul(v128.load(x), F)); x += 16; y += 16; }
+  for (; left > 0; left--) { store<f32>(y, load<f32>(x) * factor); x += 4; y += 4; }
 }

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type KernelModule, loadKernels, type WasmHeap, wasmHeap } from 'wasm-heap-tfjs'
 import type { Inputs, Kernel, KernelContext, Stock } from './context.ts'
-import { linearCrossEntropy, linearCrossEntropyGrad } from './kernels/cross-entropy.ts'
+import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWithGrad } from './kernels/cross-entropy.ts'
 import { adamWStep, swiGlu, swiGluGrad } from './kernels/elementwise.ts'
 import { gather } from './kernels/gather.ts'
 import { identity } from './kernels/identity.ts'
 import { matMul } from './kernels/matmul.ts'
+import { clipByGlobalNorm, squaredNorms } from './kernels/norms.ts'
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.ts'
 import { rotaryEmbedding } from './kernels/rotary.ts'
 import { unsortedSegmentSum } from './kernels/segment-sum.ts'
@@ -24,7 +25,10 @@ const trainingKernels = {
   RotaryEmbedding: rotaryEmbedding,
   LinearCrossEntropy: linearCrossEntropy,
   LinearCrossEntropyGrad: linearCrossEntropyGrad,
+  LinearCrossEntropyWithGrad: linearCrossEntropyWithGrad,
   AdamWStep: adamWStep,
+  SquaredNorms: squaredNorms,
+  ClipByGlobalNorm: clipByGlobalNorm,
 } satisfies Record<string, Kernel>
 
 /** The kernels, by the names tfjs finds them. The first five replace or complete tfjs's own. */
