@@ -1,6 +1,7 @@
 import type { WasmHeap } from './heap.ts'
 import { shareImportedMemory } from './memory-flag.ts'
 import { nodeBuiltin } from './node.ts'
+import { tellOneThread } from './one-thread.ts'
 import { type Pool, startPool } from './pool.ts'
 import { supportsRelaxedSimd } from './relaxed.ts'
 
@@ -11,7 +12,7 @@ export interface KernelBinaries {
 }
 
 export interface LoadOptions {
-  /** Threads, the caller's included. Default: all cores (at most 16) on a shared heap, 1 otherwise. */
+  /** Threads, the caller's included. Default: all cores (at most 16) on a shared heap; otherwise 1, which `console.warn` says once. */
   readonly threads?: number
   /** Which build; 'auto' takes relaxed SIMD where the engine has it. */
   readonly simd?: 'auto' | 'relaxed' | 'simd'
@@ -50,7 +51,8 @@ const loaded = new WeakMap<WasmHeap, Loaded[]>()
  * @throws Error where the engine cannot compile the wanted build
  */
 export function loadKernels(heap: WasmHeap, binaries: KernelBinaries, { threads, simd = 'auto' }: LoadOptions = {}): KernelModule {
-  const wanted = threads ?? (heap.shared ? Math.min(16, availableThreads()) : 1)
+  const cores = availableThreads()
+  const wanted = threads ?? (heap.shared ? Math.min(16, cores) : 1)
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new RangeError(`loadKernels: threads is ${threads}; it must be a positive integer.`)
   }
@@ -59,6 +61,7 @@ export function loadKernels(heap: WasmHeap, binaries: KernelBinaries, { threads,
       `loadKernels: threads is ${wanted}, but the heap is not shared; await shareWasmHeap(…) before tf.setBackend('wasm'), or use 1 thread.`,
     )
   }
+  if (threads === undefined && !heap.shared && cores > 1) tellOneThread()
   const variant = chooseVariant(simd)
   const base64 = variant === 'relaxed' ? binaries.relaxedSimd : binaries.simd
   const key = `${wanted} ${base64}`

@@ -30,7 +30,8 @@ interface ThreadHandle {
 
 export function startPool(heap: WasmHeap, threads: number): Pool {
   if (threads > MAX_THREADS) throw new RangeError(`wasm-heap-tfjs: threads is ${threads}; at most ${MAX_THREADS}.`)
-  const control = new SharedArrayBuffer(CONTROL_BYTES)
+  // a page that is not cross-origin isolated has no SharedArrayBuffer, and no second thread either
+  const control = heap.shared ? new SharedArrayBuffer(CONTROL_BYTES) : new ArrayBuffer(CONTROL_BYTES)
   const words = new Int32Array(control)
   const argWords = new Float64Array(control, ARGS_OFFSET, MAX_ARGS)
   let codeEnd = CODE_OFFSET
@@ -166,7 +167,7 @@ function startWorker(data: object, onFailure: (reason: string) => void): ThreadH
   }
   const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
   const worker = new Worker(url)
-  worker.onerror = (event) => onFailure(event.message)
+  worker.onerror = ({ message }) => onFailure(message ?? 'the browser did not start it') // no message where a policy forbids it
   worker.postMessage(data)
   return { alive: () => true, stop: () => worker.terminate() }
 }

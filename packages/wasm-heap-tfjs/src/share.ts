@@ -14,13 +14,16 @@ export interface ShareOptions {
 
 const simdBinary = 'tfjs-backend-wasm-simd.wasm'
 let sharedBinaryUrl: string | undefined
+let forbidden = false
 
 /**
  * Makes the next `tf.setBackend('wasm')` allocate its heap as shared memory, so that kernels can run on several threads without
  * copying: one byte of the backend's SIMD binary changes (the flag of its memory), nothing of its code.
  *
  * Returns true where the heap will be shared. Browsers: true where tfjs picks its own threaded build (the page is cross-origin
- * isolated), which has a shared heap already. False where shared memory or SIMD does not exist; everything works then, on one thread.
+ * isolated), which has a shared heap already; but where a Content-Security-Policy forbids that build's workers, for which tfjs would
+ * wait for ever, tfjs is made to take its SIMD build. False there, and where shared memory or SIMD does not exist; everything works
+ * then, on one thread.
  *
  * @throws Error when the wasm backend already runs, or when its binary is not found
  */
@@ -30,7 +33,11 @@ export async function shareWasmHeap(wasmBackendModule: WasmBackendModule, { bina
   }
   const environment = tf.env()
   if (typeof SharedArrayBuffer === 'undefined' || !(await environment.getAsync('WASM_HAS_SIMD_SUPPORT'))) return false
-  if (await environment.getAsync('WASM_HAS_MULTITHREAD_SUPPORT')) return true
+  if (await environment.getAsync('WASM_HAS_MULTITHREAD_SUPPORT')) {
+    forbidden = !(await blobWorkersRun())
+    if (forbidden) environment.set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+    return !forbidden
+  }
   if (!binary && !nodeBuiltin('fs')) return false // a browser page without cross-origin isolation
   const shared = shareOwnMemory(binary ?? readInstalledBinary())
   if (!WebAssembly.validate(shared)) return false
@@ -46,6 +53,31 @@ export async function shareWasmHeap(wasmBackendModule: WasmBackendModule, { bina
 export function releaseSharedBinary(): void {
   if (sharedBinaryUrl !== undefined) URL.revokeObjectURL(sharedBinaryUrl)
   sharedBinaryUrl = undefined
+}
+
+/** Whether `shareWasmHeap` found that the page's Content-Security-Policy forbids tfjs's workers. */
+export const blobWorkersForbidden = () => forbidden
+
+/** Whether a worker starts from a blob and loads a script from another, as the threads of tfjs do. */
+async function blobWorkersRun(): Promise<boolean> {
+  const [script, program] = [
+    '',
+    'onmessage = ({ data }) => { try { importScripts(data); postMessage(true) } catch { postMessage(false) } }',
+  ].map((text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))
+  let worker: Worker | undefined
+  try {
+    return await new Promise<boolean>((resolve) => {
+      worker = new Worker(program!)
+      worker.onmessage = ({ data }) => resolve(data)
+      worker.onerror = () => resolve(false) // how Chromium and Firefox tell of a forbidden worker; others throw
+      worker.postMessage(script)
+    })
+  } catch {
+    return false
+  } finally {
+    worker?.terminate()
+    for (const url of [script, program]) URL.revokeObjectURL(url!)
+  }
 }
 
 function readInstalledBinary(): Uint8Array {
