@@ -1,4 +1,4 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core'
+import { memory as engineMemory, type TensorInfo } from '@tensorflow/tfjs-core'
 import { releaseSharedBinary } from './share.ts'
 
 /** The linear memory in which tfjs-backend-wasm keeps its tensors. */
@@ -37,6 +37,7 @@ interface WasmBackend {
 }
 
 const alignment = 64
+const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0)
 const heaps = new WeakMap<object, WasmHeap>()
 
 /**
@@ -69,20 +70,21 @@ function makeHeap(backend: WasmBackend): WasmHeap {
   const { wasm, dataIdMap } = backend
   const memory = (wasm.wasmMemory ?? wasm.asm?.memory) as WebAssembly.Memory
   const blocks = new Map<number, number>() // aligned address → address of malloc
+  let scratchBytes = 0
 
   wasm._free(wasm._malloc(8)) // Emscripten puts a stub there that replaces itself at the first call
   const unchecked = wasm._malloc
+  const sizeOf = (block: number) => new Uint32Array(memory.buffer, block - 4, 1)[0]! // emmalloc, its allocator, keeps it there
   const malloc = (bytes: number, what: string) => {
     // malloc takes 32 bits: a larger request would wrap around and succeed with too little
     const address = bytes < 2 ** 32 - 65_536 ? unchecked(bytes) >>> 0 : 0
-    // its allocator (emmalloc) hands out a free block that is too small when the heap cannot grow; the block's size stands before it
-    const tooSmall = address !== 0 && new Uint32Array(memory.buffer, address - 4, 1)[0]! < bytes
+    // emmalloc hands out a free block that is too small when the heap cannot grow
+    const tooSmall = address !== 0 && sizeOf(address) < bytes
     if (tooSmall) wasm._free(address)
     if (address === 0 || tooSmall) {
-      const size = (memory.buffer.byteLength / 2 ** 20).toFixed(0)
       throw new RangeError(
-        `wasm heap is full: ${bytes} bytes for ${what} do not fit; the heap has ${size} MiB of at most 4096. ` +
-          'Dispose tensors, or use shorter rows or a smaller batch.',
+        `wasm heap is full: ${bytes} bytes for ${what} do not fit. The heap has ${mib(memory.buffer.byteLength)} MiB of at most 4096; ` +
+          `tensors hold ${mib(engineMemory().numBytes)}, scratch ${mib(scratchBytes)}. Dispose tensors, or use shorter rows or a smaller batch.`,
       )
     }
     return address
@@ -96,12 +98,14 @@ function makeHeap(backend: WasmBackend): WasmHeap {
       const block = malloc(bytes + alignment, 'scratch')
       const address = Math.ceil(block / alignment) * alignment
       blocks.set(address, block)
+      scratchBytes += sizeOf(block)
       return address
     },
     free(address) {
       const block = blocks.get(address)
       if (block === undefined) throw new RangeError(`wasm heap: address ${address} was not allocated here, or was freed before.`)
       blocks.delete(address)
+      scratchBytes -= sizeOf(block)
       wasm._free(block)
     },
     makeOutput(shape, dtype) {

@@ -53,7 +53,9 @@ describe('wasmHeap', () => {
   test('throws when the heap is full, also out of tfjs while allocations are checked, and works on', async () => {
     const held = [1, 1, 1].map((gib) => heap().allocate(gib * 2 ** 30)) // address space only: nothing is written
     const uncheck = heap().checkAllocations()
-    expect(() => heap().allocate(2 ** 30)).toThrow(/^wasm heap is full: 1073741888 bytes for scratch/)
+    expect(() => heap().allocate(2 ** 30)).toThrow(
+      /^wasm heap is full: 1073741888 bytes for scratch do not fit. The heap has \d+ MiB of at most 4096; tensors hold 0, scratch 3072\./,
+    )
     expect(() => heap().makeOutput([2 ** 15, 2 ** 15], 'float32')).toThrow(/\[32768,32768\]/)
     expect(() => heap().makeOutput([2 ** 16, 2 ** 16], 'float32')).toThrow(/wasm heap is full/) // 2^34 bytes wrap to 0 in 32 bits
     expect(() => tf.fill([2 ** 28], 1)).toThrow(/wasm heap is full/)
