@@ -1,5 +1,7 @@
 export { type AdamwOptions, type AdamwTensors, adamwStep } from './ops/adamw-step.ts'
-export { linearCrossEntropy } from './ops/linear-cross-entropy.ts'
+export { clipByGlobalNorm, globalNorm } from './ops/global-norm.ts'
+export { type CrossEntropyOptions, linearCrossEntropy } from './ops/linear-cross-entropy.ts'
 export { rmsNorm } from './ops/rms-norm.ts'
+export { type RopeOptions, rope } from './ops/rope.ts'
 export { swiGlu } from './ops/swi-glu.ts'
 export { type KernelOptions, type RegisteredKernels, registerTrainingKernels, type TrainingKernelName } from './register.ts'

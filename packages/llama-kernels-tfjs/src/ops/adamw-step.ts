@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { checkTensors } from './checks.ts'
 import { hasKernel, runKernel } from './run-kernel.ts'
 
 export interface AdamwTensors {
@@ -28,12 +29,13 @@ export interface AdamwOptions {
  *
  * @param tensors float32, all of one shape; not changed and not disposed
  * @returns three fresh tensors; the caller disposes them, and the old ones
- * @throws RangeError when shapes differ or step is not a positive integer
+ * @throws TypeError or RangeError when shapes differ, step is not a positive integer, or a tensor is disposed or not float32
  */
 export function adamwStep(
   { param, grad, moment1, moment2 }: AdamwTensors,
   { learningRate, step, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, gradientScale = 1 }: AdamwOptions,
 ): { param: tf.Tensor; moment1: tf.Tensor; moment2: tf.Tensor } {
+  checkTensors('adamwStep', { param, grad, moment1, moment2 })
   for (const [name, tensor] of Object.entries({ grad, moment1, moment2 })) {
     if (tensor.shape.join() !== param.shape.join()) {
       throw new RangeError(`adamwStep: ${name} has shape [${tensor.shape}]; it must be that of param, [${param.shape}].`)

@@ -1,106 +1,115 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { checkTensors } from './checks.ts'
+import { rowGradients, rowLosses } from './cross-entropy-rows.ts'
 import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
 
-const rowsPerChunk = 256
+export interface CrossEntropyOptions {
+  /** Share `ε` of the target's probability that is spread over the vocabulary: in [0, 1), default 0 (Szegedy et al. 2016, §7). */
+  readonly labelSmoothing?: number
+  /** Weight of `(logΣ_v e^x)²`, which keeps logits from drifting: ≥ 0, default 0; usual 1e-4 (Chowdhery et al. 2022, PaLM, §5). */
+  readonly zLoss?: number
+}
 
 /**
- * Weighted mean cross-entropy of a linear classifier without its logits: with `x = hidden·weightᵀ`,
- * `loss = Σ w_n·(logΣ_v e^x[n,v] − x[n, target_n]) / Σ w_n`, 0 where all weights are 0.
+ * Weighted mean cross-entropy of a linear classifier without its logits: with `x = hidden·weightᵀ` and `lse = logΣ_v e^x`,
+ * `loss = Σ w_n·(lse − (1 − ε)·x[n, target_n] − ε·mean_v x[n, v] + zLoss·lse²) / Σ w_n`, 0 where all weights are 0.
  *
- * Logits exist for a few rows at a time, so memory is linear in N and in V, forward and backward; the backward pass computes them
- * again. One fused kernel each way where the backend has `LinearCrossEntropy`, composed ops in chunks elsewhere.
+ * Logits exist for a few rows at a time, so memory is linear in N and in V, forward and backward. Rows of weight 0 are not looked at,
+ * whatever they hold. Fused where the backend has `LinearCrossEntropy`; where it has `LinearCrossEntropyWithGrad` and a
+ * gradient is being taken, loss and gradients are made at once. Composed ops in chunks elsewhere.
  *
  * @param hidden float32 [N, C]
  * @param weight float32 [V, C], the output embedding
- * @param targets int32 [N], each below V (checked by the fused kernel)
- * @param weights float32 [N], weight of each row; no gradient flows into it
+ * @param targets int32 [N], each below V where its weight is not 0 (checked by the fused kernel on wasm)
+ * @param weights float32 [N], weight of each row, ≥ 0; no gradient flows into it
  * @returns scalar, differentiable in hidden and weight; the caller disposes it
- * @throws RangeError when the shapes do not fit
+ * @throws TypeError or RangeError when shapes, dtypes or options do not fit, or a tensor is disposed
  */
-export function linearCrossEntropy(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
+export function linearCrossEntropy(
+  hidden: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  weights: tf.Tensor1D,
+  { labelSmoothing = 0, zLoss = 0 }: CrossEntropyOptions = {},
+): tf.Scalar {
+  checkTensors('linearCrossEntropy', { hidden, weight, weights })
+  checkTensors('linearCrossEntropy', { targets }, 'int32')
   const [rows, channels] = hidden.shape
   const fits = weight.shape[1] === channels && targets.shape[0] === rows && weights.shape[0] === rows
-  if (!fits || targets.shape.length !== 1 || weights.shape.length !== 1) {
+  const ranks = hidden.shape.length === 2 && weight.shape.length === 2 && targets.shape.length === 1 && weights.shape.length === 1
+  if (!fits || !ranks) {
     throw new RangeError(
       `linearCrossEntropy: hidden [${hidden.shape}], weight [${weight.shape}], targets [${targets.shape}], weights [${weights.shape}]; ` +
         'they must be [N, C], [V, C], [N] and [N].',
     )
   }
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
+    throw new RangeError(`linearCrossEntropy: labelSmoothing is ${labelSmoothing}; it must lie in [0, 1). Usual: 0.1.`)
+  if (!(zLoss >= 0 && zLoss < Number.POSITIVE_INFINITY))
+    throw new RangeError(`linearCrossEntropy: zLoss is ${zLoss}; it must be a finite number ≥ 0. Usual: 1e-4.`)
   return tf.tidy(() => {
-    const total = tf.maximum(tf.sum(weights), 1e-12)
-    const losses = lossPerRow(hidden, weight, targets)
-    return tf.div(tf.sum(tf.mul(losses, weights)), total) as tf.Scalar
+    const shares: tf.Tensor1D = tf.div(weights, tf.maximum(tf.sum(weights), 1e-12))
+    const differentiates = tf.engine().state.activeTape != null
+    const op = differentiates && hasKernel('LinearCrossEntropyWithGrad') ? atOnce : rowByRow
+    if (!hasKernel(op.name)) tf.registerKernel({ kernelName: op.name, backendName: tf.getBackend(), kernelFunc: op.forward })
+    ensureGradient({ kernelName: op.name, inputsToSave: op.inputs, outputsToSave: op.outputs, gradFunc: op.backward })
+    return runKernel(op.name, { hidden, weight, targets, shares }, { labelSmoothing, zLoss })[0] as tf.Scalar
   })
 }
 
-// The op is a kernel of its own, so that tfjs saves its second output for the gradient. It runs the backend's kernel or composed ops.
-const op = 'LinearCrossEntropyOp'
+type Inputs = Readonly<Record<'hidden' | 'weight' | 'targets' | 'shares', tf.Tensor>>
 
-/** nll [N]; differentiable in hidden and weight. */
-function lossPerRow(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor {
-  if (!hasKernel(op)) tf.registerKernel({ kernelName: op, backendName: tf.getBackend(), kernelFunc: forward })
-  ensureGradient({ kernelName: op, inputsToSave: ['hidden', 'weight', 'targets'], outputsToSave: [false, true], gradFunc: backward })
-  return runKernel(op, { hidden, weight, targets })[0]!
+/** Kernels of their own, so that tfjs saves for the gradient what the caller never sees. */
+interface Op {
+  readonly name: string
+  readonly inputs: string[]
+  readonly outputs: boolean[]
+  readonly forward: tf.KernelFunc
+  readonly backward: tf.GradFunc
 }
 
-const forward: tf.KernelFunc = ({ inputs }) => {
-  const { hidden, weight, targets } = inputs as unknown as { hidden: tf.Tensor2D; weight: tf.Tensor2D; targets: tf.Tensor1D }
-  if (hasKernel('LinearCrossEntropy')) return runKernel('LinearCrossEntropy', { hidden, weight, targets })
-  return forwardInChunks(hidden, weight, targets)
-}
-
-const backward: tf.GradFunc = (dys, saved) => {
-  const [hidden, weight, targets, logSumExp] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor1D]
-  const dLosses = (dys as tf.Tensor[])[0] as tf.Tensor1D
-  const [dHidden, dWeight] = hasKernel('LinearCrossEntropyGrad')
-    ? runKernel('LinearCrossEntropyGrad', { hidden, weight, targets, logSumExp, dLosses })
-    : backwardInChunks(hidden, weight, targets, logSumExp, dLosses)
-  return { hidden: () => dHidden!, weight: () => dWeight! }
-}
-
-function forwardInChunks(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor[] {
-  return tf.tidy(() => {
-    const parts = chunks(hidden.shape[0]).map(([first, rows]) =>
-      tf.tidy(() => {
-        const h: tf.Tensor2D = tf.slice(hidden, [first, 0], [rows, -1])
-        const logSumExp: tf.Tensor1D = tf.logSumExp(tf.matMul(h, weight, false, true), 1)
-        const rowOfTarget = tf.gather(weight, tf.slice(targets, first, rows)) // the target's logit alone: no one-hot
-        return [tf.sub(logSumExp, tf.sum(tf.mul(h, rowOfTarget), 1)), logSumExp]
-      }),
-    )
-    return [0, 1].map((i) => tf.concat(parts.map((part) => part[i]!)))
-  })
-}
-
-function backwardInChunks(
-  hidden: tf.Tensor2D,
-  weight: tf.Tensor2D,
-  targets: tf.Tensor1D,
-  logSumExp: tf.Tensor1D,
-  dLosses: tf.Tensor1D,
-): tf.Tensor[] {
-  return tf.tidy(() => {
-    let dWeight: tf.Tensor = tf.zerosLike(weight)
-    const dHidden = chunks(hidden.shape[0]).map(([first, rows]) => {
-      const column = (x: tf.Tensor1D) => tf.reshape(tf.slice(x, first, rows), [rows, 1])
-      const [dh, sum] = tf.tidy(() => {
-        const h: tf.Tensor2D = tf.slice(hidden, [first, 0], [rows, -1])
-        const probabilities = tf.exp(tf.sub(tf.matMul(h, weight, false, true), column(logSumExp)))
-        const oneHot = tf.oneHot(tf.slice(targets, first, rows), weight.shape[0])
-        const dLogits: tf.Tensor2D = tf.mul(tf.sub(probabilities, oneHot), column(dLosses))
-        return [tf.matMul(dLogits, weight), tf.add(dWeight, tf.matMul(dLogits, h, true, false))] as const
-      }) as [tf.Tensor, tf.Tensor]
-      tf.dispose(dWeight)
-      dWeight = sum
-      return dh
+/** Loss first, then what the backward pass needs to compute the logits again. */
+const rowByRow: Op = {
+  name: 'LinearCrossEntropyOp',
+  inputs: ['hidden', 'weight', 'targets', 'shares'],
+  outputs: [false, true],
+  forward({ inputs, attrs }) {
+    const { hidden, weight, targets, shares } = inputs as unknown as Inputs
+    const settings = attrs as Required<CrossEntropyOptions> & Record<string, number>
+    return tf.tidy(() => {
+      const [losses, logSumExp] = hasKernel('LinearCrossEntropy')
+        ? runKernel('LinearCrossEntropy', { hidden, weight, targets, weights: shares }, settings)
+        : rowLosses({ hidden, weight, targets, shares }, settings)
+      return [tf.sum(tf.mul(losses!, shares)), logSumExp!]
     })
-    return [tf.concat(dHidden), dWeight]
-  })
+  },
+  backward(dys, saved, attrs) {
+    const [hidden, weight, targets, shares, logSumExp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
+    const settings = attrs as unknown as Required<CrossEntropyOptions> & Record<string, number>
+    const [dHidden, dWeight] = tf.tidy(() => {
+      const inputs = { hidden, weight, targets, logSumExp, dLosses: tf.mul(shares, (dys as tf.Tensor[])[0]!) }
+      return hasKernel('LinearCrossEntropyGrad') ? runKernel('LinearCrossEntropyGrad', inputs, settings) : rowGradients(inputs, settings)
+    })
+    return { hidden: () => dHidden!, weight: () => dWeight! }
+  },
 }
 
-/** [first row, number of rows] of each chunk. */
-const chunks = (rows: number) =>
-  Array.from({ length: Math.ceil(rows / rowsPerChunk) }, (_, i): [number, number] => {
-    const first = i * rowsPerChunk
-    return [first, Math.min(rowsPerChunk, rows - first)]
-  })
+/** Loss first, then its gradients, which the backward pass scales. */
+const atOnce: Op = {
+  name: 'LinearCrossEntropyAtOnceOp',
+  inputs: [],
+  outputs: [false, true, true],
+  forward({ inputs, attrs }) {
+    const { hidden, weight, targets, shares } = inputs as unknown as Inputs
+    return tf.tidy(() => {
+      const all = { hidden, weight, targets, dLosses: shares }
+      const [losses, dHidden, dWeight] = runKernel('LinearCrossEntropyWithGrad', all, attrs as Record<string, number>)
+      return [tf.sum(tf.mul(losses!, shares)), dHidden!, dWeight!]
+    })
+  },
+  backward(dys, saved) {
+    const [dHidden, dWeight] = saved as [tf.Tensor, tf.Tensor]
+    const dLoss = (dys as tf.Tensor[])[0]!
+    return { hidden: () => tf.mul(dHidden, dLoss), weight: () => tf.mul(dWeight, dLoss) }
+  },
+}

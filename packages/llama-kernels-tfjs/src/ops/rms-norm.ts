@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { checkTensors } from './checks.ts'
 import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
 
 /**
@@ -8,9 +9,10 @@ import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
  * @param x float32 [..., C]
  * @param weight float32 [C]
  * @returns float32 [..., C]; the caller disposes it
- * @throws RangeError when weight is not [C], or epsilon is not positive
+ * @throws TypeError or RangeError when weight is not [C], epsilon is not positive, or a tensor is disposed or not float32
  */
 export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor1D, epsilon = 1e-5): T {
+  checkTensors('rmsNorm', { x, weight })
   const channels = x.shape.at(-1)
   if (weight.shape.length !== 1 || weight.shape[0] !== channels) {
     throw new RangeError(`rmsNorm: weight has shape [${weight.shape}]; it must be [${channels}], the last axis of x [${x.shape}].`)

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { checkTensors } from './checks.ts'
 import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
 
 /**
@@ -8,9 +9,10 @@ import { ensureGradient, hasKernel, runKernel } from './run-kernel.ts'
  * @param gate float32, any shape
  * @param up float32, the same shape
  * @returns float32 of that shape; the caller disposes it
- * @throws RangeError when the shapes differ
+ * @throws TypeError or RangeError when the shapes differ, or a tensor is disposed or not float32
  */
 export function swiGlu<T extends tf.Tensor>(gate: T, up: T): T {
+  checkTensors('swiGlu', { gate, up })
   if (gate.shape.length !== up.shape.length || gate.shape.some((size, axis) => size !== up.shape[axis])) {
     throw new RangeError(`swiGlu: gate has shape [${gate.shape}] and up [${up.shape}]; they must be equal.`)
   }

@@ -71,10 +71,15 @@ const weightShader = `${uniforms.struct}
 ${bindings([
   ['dLogits', 'f32'],
   ['hidden', 'f32'],
+  ['dLosses', 'f32'],
   ['dWeight', 'f32', 'read_write'],
 ])}
 fn dLogitAt(v: i32, n: i32) -> f32 { if (n < u.rows && v < u.V) { return dLogits[n * u.V + v]; } return 0.0; }
-fn hiddenAt(c: i32, n: i32) -> f32 { if (n < u.rows && c < u.C) { return hidden[(u.first + n) * u.C + c]; } return 0.0; }
+// rows that do not count may hold anything
+fn hiddenAt(c: i32, n: i32) -> f32 {
+  if (n < u.rows && c < u.C && dLosses[u.first + n] != 0.0) { return hidden[(u.first + n) * u.C + c]; }
+  return 0.0;
+}
 ${productTiles}
 fn store(v: i32, column0: i32, sum: vec4<f32>) {
   for (var i = 0; i < 4 && v < u.V && column0 + i < u.C; i++) {
@@ -110,7 +115,7 @@ export const linearCrossEntropyGrad: GpuKernel = (gpu, inputs, attrs) => {
       }
       step('dLogits', logitsShader, [rows, V], [hidden, weight, targets, logSumExp, dLosses, dLogits!])
       step('dHidden', hiddenShader, [rows, C], [dLogits!, weight, dHidden!])
-      step('dWeight', weightShader, [V, C], [dLogits!, hidden, dWeight!])
+      step('dWeight', weightShader, [V, C], [dLogits!, hidden, dLosses, dWeight!])
     }
     dispatch(gpu, 'LinearCrossEntropyGrad', steps)
   })
