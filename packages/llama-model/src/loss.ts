@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type Batch, checkBatch, moveRight, nextTokens } from './batch.ts'
 import type { LlamaConfig } from './config.ts'
 import { hiddenStates, outputWeight } from './forward.ts'
-import { tokenNll } from './ops/token-nll.ts'
+import { meanNll, tokenNll } from './ops/token-nll.ts'
 import { checkParams, type Params } from './params.ts'
 
 /**
@@ -16,9 +16,8 @@ export function loss(params: Params, config: LlamaConfig, batch: Batch): tf.Scal
   checkBatch('loss', batch)
   return tf.tidy((): tf.Scalar => {
     const { targets, weights } = nextTokens(batch)
-    const nll = nextTokenNll(params, config, batch, targets)
-    const weights_N = tf.reshape(weights, [-1])
-    return tf.div(tf.sum(tf.mul(nll, weights_N)), tf.maximum(tf.sum(weights_N), 1e-12))
+    const hidden = hiddenStates(params, config, batch)
+    return meanNll(hidden, outputWeight(params), tf.reshape(targets, [-1]), tf.reshape(weights, [-1]))
   })
 }
 
@@ -32,11 +31,8 @@ export function tokenLosses(params: Params, config: LlamaConfig, { lossWeights: 
   checkBatch('tokenLosses', batch)
   return tf.tidy(() => {
     const { targets, weights } = nextTokens(batch)
-    const nll: tf.Tensor2D = tf.reshape(nextTokenNll(params, config, batch, targets), batch.tokens.shape)
+    const hidden = hiddenStates(params, config, batch)
+    const nll: tf.Tensor2D = tf.reshape(tokenNll(hidden, outputWeight(params), tf.reshape(targets, [-1])), batch.tokens.shape)
     return moveRight(tf.mul(nll, weights))
   })
 }
-
-/** nll of the target at each place, [N]. */
-const nextTokenNll = (params: Params, config: LlamaConfig, batch: Batch, targets_BT: tf.Tensor2D): tf.Tensor =>
-  tokenNll(hiddenStates(params, config, batch), outputWeight(params), tf.reshape(targets_BT, [-1]))

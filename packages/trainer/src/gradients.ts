@@ -76,13 +76,17 @@ export function addGradients(sum: tf.Tensor[], more: tf.Tensor[]): void {
   }
 }
 
-/** Sum of squares of each gradient as scalars; rows first, so that float32 sums stay short. Owned by the caller. */
-export function squaredNorms(gradients: readonly tf.Tensor[]): tf.Scalar[] {
-  return gradients.map((gradient) =>
-    tf.tidy(() => {
-      const squares = tf.square(gradient)
-      return tf.sum(squares.rank > 1 ? tf.sum(squares, -1) : squares) as tf.Scalar
-    }),
+/** Sum of squares of each gradient, [number of gradients]; rows first, so that float32 sums stay short. Owned by the caller. */
+export function squaredNorms(gradients: readonly tf.Tensor[]): tf.Tensor {
+  if (tf.getKernel('SquaredNorms', tf.getBackend()))
+    return tf.engine().runKernel('SquaredNorms', { ...gradients } as unknown as tf.NamedTensorMap)
+  return tf.tidy(() =>
+    tf.stack(
+      gradients.map((gradient) => {
+        const squares = tf.square(gradient)
+        return tf.sum(squares.rank > 1 ? tf.sum(squares, -1) : squares)
+      }),
+    ),
   )
 }
 

@@ -35,7 +35,7 @@ export async function stepGradient<Batch>(
   const noisy = (options.reportGradientNoise ?? false) && numMicro > 1
   const params: Params = Object.fromEntries(names.map((name) => [name, options.params[name]!]))
   const gradients: tf.Tensor[] = []
-  const scalars: tf.Scalar[] = [] // of each micro-batch loss, tokens and, where asked for, squared norm; then one squared norm per parameter
+  const scalars: tf.Scalar[] = [] // of each micro-batch loss, tokens and, where asked for, squared norm
   try {
     for (let micro = 0; micro < numMicro; micro++) {
       const where = `train: step ${step + 1}${numMicro > 1 ? `, micro-batch ${micro + 1} of ${numMicro}` : ''}`
@@ -50,7 +50,7 @@ export async function stepGradient<Batch>(
         const weight = countTokens && numMicro > 1 ? tokens : undefined
         const one = valueAndGradients(() => options.loss(options.params, batch), params, weight)
         scalars.splice(-1, 0, one.value)
-        if (noisy) scalars.push(total(squaredNorms(one.gradients)))
+        if (noisy) scalars.push(tf.tidy(() => tf.sum(squaredNorms(one.gradients))))
         if (micro === 0) gradients.push(...one.gradients)
         else addGradients(gradients, one.gradients)
       } catch (error) {
@@ -59,11 +59,10 @@ export async function stepGradient<Batch>(
         if (disposeBatches) tf.dispose(batch as tf.TensorContainer)
       }
     }
-    scalars.push(...squaredNorms(gradients))
-    const stacked = tf.stack(scalars)
+    const all = tf.tidy(() => tf.concat([tf.stack(scalars), squaredNorms(gradients)]))
     tf.dispose(scalars)
-    scalars.splice(0, scalars.length, stacked as tf.Scalar)
-    const values = await stacked.data<'float32'>() // the one read from the device in a step
+    scalars.splice(0, scalars.length, all as tf.Scalar)
+    const values = await all.data<'float32'>() // the one read from the device in a step
     return { gradients, ...summary(values, names, { numMicro, noisy, counted: countTokens !== undefined }) }
   } catch (error) {
     tf.dispose(gradients)
@@ -109,13 +108,6 @@ function summary(values: Float32Array, names: readonly string[], { numMicro, noi
   if (wrong.length > 0)
     return { ...result, problem: `the gradient of ${list(wrong)} (${wrong.length} of ${names.length} parameters) is not finite` }
   return result
-}
-
-/** Frees the parts. */
-function total(parts: tf.Scalar[]): tf.Scalar {
-  const sum: tf.Scalar = tf.addN(parts)
-  if (!parts.includes(sum)) tf.dispose(parts)
-  return sum
 }
 
 function accumulationOf<Batch>({ gradientAccumulation = 1 }: TrainOptions<Batch>, step: number): number {
