@@ -1,58 +1,72 @@
 import { Problem, SPLIT } from './problem'
-import { fma } from './simd'
+import { fma, sumLanes } from './simd'
 
-// Both go through some keys at a time and, for these, through the heads: nearly in the order of memory. The loops take two query rows,
-// an odd last one twice. What is called from one place only is inlined there, and then V8 has too few registers.
+// Both go through keys and values strictly in the order of memory: that is what a processor fetches ahead by itself. Where at least four
+// query rows share a key, the two halves of the keys are gone through at once, so that a row is loaded half as often.
 
-/** Keys that are weighted before the next head's turn. */
-const STEP: i32 = 16
-
-/** Keys and values that are fetched at once, ahead of their use. */
-const AHEAD: i32 = 64
-
-/**
- * Reads one word of each line of keys and values, in four streams: this way memory is busy all the time, which a processor that
- * multiplies in between does not manage by itself. Returns something that depends on all, so that no compiler leaves it out.
- */
-function lookAhead(keys: usize, values: usize, bytes: usize): i32 {
-  const half = (bytes >> 1) & ~63
-  let seen: i32 = 0
-  for (const end = keys + half; keys < end; keys += 64) {
-    seen |= load<i32>(keys) | load<i32>(keys + half) | load<i32>(values) | load<i32>(values + half)
-    values += 64
-  }
-  return seen
-}
-
-/** scores[row][j] = query row · key k0 + j, for `n` keys; rows `[H, T]`, SPLIT scores each, and 4 numbers of no meaning behind all. */
+/** scores[row][j] = query row · key k0 + j, for `n` keys; rows `[H, T]`, SPLIT scores each. */
 export function dotRows(p: Problem, b: i32, k0: i32, n: i32, queries: usize, scores: usize): void {
   const rows = p.H / p.K * p.T // of a key head
   const rowBytes = <usize>p.D * 4
-  let seen: i32 = 0
-  for (let j: i32 = 0; j < n; j += 4) {
-    if (j % AHEAD == 0) {
-      const keys = p.keyOffset(b, 0, k0 + j)
-      seen |= lookAhead(p.key + keys, p.value + keys, <usize>min(AHEAD, n - j) * p.keyStride)
-    }
+  const half = halfOf(rows, n)
+  const toOther = <usize>half * 4
+  const keyToOther = <usize>half * p.keyStride
+  for (let j: i32 = 0; j < n; j++) {
+    const isPair = j < half
+    if (j == half) j += half // done as the others of the pairs
+    if (j == n) return
+    let key = p.key + p.keyOffset(b, 0, k0 + j)
+    let query = queries
+    let to = scores + <usize>j * 4
     for (let k: i32 = 0; k < p.K; k++) {
-      for (let r: i32 = 0; r < rows; r += 2) {
-        const row = k * rows + r
-        const next = min(r + 1, rows - 1) - r
-        const query = queries + <usize>row * rowBytes
-        const query1 = query + <usize>next * rowBytes
-        const to = scores + <usize>(row * SPLIT + j) * 4
-        const to1 = to + <usize>(next * SPLIT) * 4
-        const key = p.key + p.keyOffset(b, k, k0 + j)
-        if (j + 4 <= n) dotFour(query, query1, key, p.keyStride, p.D, to, to1)
-        else for (let i: i32 = 0; j + i < n; i++) dotFour(query, query1, key + <usize>i * p.keyStride, 0, p.D, to + <usize>i * 4, to1 + <usize>i * 4)
+      let r: i32 = 0
+      for (; isPair && r + 4 <= rows; r += 4) {
+        dotFour(query, rowBytes, key, keyToOther, p.D, to, toOther)
+        query += 4 * rowBytes
+        to += <usize>SPLIT * 16
       }
+      for (; r < rows; r++) {
+        dotOne(query, key, p.D, to)
+        if (isPair) dotOne(query, key + keyToOther, p.D, to + toOther)
+        query += rowBytes
+        to += <usize>SPLIT * 4
+      }
+      key += rowBytes
     }
   }
-  store<i32>(scores + <usize>(p.H * p.T * SPLIT) * 4, seen)
 }
 
-/** Two rows times four keys. */
-function dotFour(q0: usize, q1: usize, s0: usize, stride: usize, D: i32, to0: usize, to1: usize): void {
+/** Pairs of keys, (j, half + j). */
+@inline
+function halfOf(rows: i32, n: i32): i32 {
+  return rows >= 4 ? n >> 1 : 0
+}
+
+/** A row times a key. */
+function dotOne(query: usize, key: usize, D: i32, to: usize): void {
+  let a0 = f32x4.splat(0)
+  let a1 = a0
+  let a2 = a0
+  let a3 = a0
+  for (; D >= 16; D -= 16) {
+    a0 = fma(v128.load(query), v128.load(key), a0)
+    a1 = fma(v128.load(query, 16), v128.load(key, 16), a1)
+    a2 = fma(v128.load(query, 32), v128.load(key, 32), a2)
+    a3 = fma(v128.load(query, 48), v128.load(key, 48), a3)
+    query += 64
+    key += 64
+  }
+  let sum = sumLanes(f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3)))
+  for (; D > 0; D--) {
+    sum += load<f32>(query) * load<f32>(key)
+    query += 4
+    key += 4
+  }
+  store<f32>(to, sum)
+}
+
+/** Four rows times two keys. */
+function dotFour(q0: usize, rowBytes: usize, s0: usize, stride: usize, D: i32, to: usize, toOther: usize): void {
   let a0 = f32x4.splat(0)
   let a1 = a0
   let a2 = a0
@@ -62,38 +76,47 @@ function dotFour(q0: usize, q1: usize, s0: usize, stride: usize, D: i32, to0: us
   let b2 = a0
   let b3 = a0
   let s1 = s0 + stride
-  let s2 = s1 + stride
-  let s3 = s2 + stride
+  let q1 = q0 + rowBytes
+  let q2 = q1 + rowBytes
+  let q3 = q2 + rowBytes
   for (const end = s0 + <usize>(D & ~3) * 4; s0 < end; s0 += 16) {
-    const x = v128.load(q0)
-    const y = v128.load(q1)
-    let k = v128.load(s0)
-    a0 = fma(x, k, a0)
-    b0 = fma(y, k, b0)
-    k = v128.load(s1)
-    a1 = fma(x, k, a1)
-    b1 = fma(y, k, b1)
-    k = v128.load(s2)
-    a2 = fma(x, k, a2)
-    b2 = fma(y, k, b2)
-    k = v128.load(s3)
-    a3 = fma(x, k, a3)
-    b3 = fma(y, k, b3)
+    const k = v128.load(s0)
+    const l = v128.load(s1)
+    let q = v128.load(q0)
+    a0 = fma(q, k, a0)
+    b0 = fma(q, l, b0)
+    q = v128.load(q1)
+    a1 = fma(q, k, a1)
+    b1 = fma(q, l, b1)
+    q = v128.load(q2)
+    a2 = fma(q, k, a2)
+    b2 = fma(q, l, b2)
+    q = v128.load(q3)
+    a3 = fma(q, k, a3)
+    b3 = fma(q, l, b3)
+    s1 += 16
     q0 += 16
     q1 += 16
-    s1 += 16
-    s2 += 16
-    s3 += 16
+    q2 += 16
+    q3 += 16
   }
   let a = sumsOf(a0, a1, a2, a3)
   let b = sumsOf(b0, b1, b2, b3)
   for (let d: usize = 0; d < <usize>(D & 3) * 4; d += 4) {
-    const k = f32x4(load<f32>(s0 + d), load<f32>(s1 + d), load<f32>(s2 + d), load<f32>(s3 + d))
-    a = fma(v128.load32_splat(q0 + d), k, a)
-    b = fma(v128.load32_splat(q1 + d), k, b)
+    const q = f32x4(load<f32>(q0 + d), load<f32>(q1 + d), load<f32>(q2 + d), load<f32>(q3 + d))
+    a = fma(v128.load32_splat(s0 + d), q, a)
+    b = fma(v128.load32_splat(s1 + d), q, b)
   }
-  v128.store(to0, a)
-  v128.store(to1, b)
+  storeColumn(to, a)
+  storeColumn(to + toOther, b)
+}
+
+@inline
+function storeColumn(to: usize, x: v128): void {
+  v128.store_lane<f32>(to, x, 0)
+  v128.store_lane<f32>(to, x, 1, <usize>SPLIT * 4)
+  v128.store_lane<f32>(to, x, 2, <usize>SPLIT * 8)
+  v128.store_lane<f32>(to, x, 3, <usize>SPLIT * 12)
 }
 
 /** The sums of the lanes of four vectors. */
@@ -117,81 +140,84 @@ function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
 export function addWeightedRows(p: Problem, b: i32, k0: i32, n: i32, scores: usize, out: usize): void {
   const rows = p.H / p.K * p.T
   const rowBytes = <usize>p.D * 4
-  const weightBytes = <usize>SPLIT * 4
-  for (let j: i32 = 0; j < n; j += STEP) {
-    const count = min(STEP, n - j)
+  const half = halfOf(rows, n)
+  const toOther = <usize>half * 4
+  const valueToOther = <usize>half * p.keyStride
+  for (let j: i32 = 0; j < n; j++) {
+    const isPair = j < half
+    if (j == half) j += half
+    if (j == n) return
+    let value = p.value + p.keyOffset(b, 0, k0 + j)
+    let to = out
+    let weights = scores + <usize>j * 4
     for (let k: i32 = 0; k < p.K; k++) {
-      const value = p.value + p.keyOffset(b, k, k0 + j)
-      for (let r: i32 = 0; r < rows; r += 2) {
-        const row = k * rows + r
-        const weights = scores + <usize>(row * SPLIT + j) * 4
-        const to = out + <usize>row * rowBytes
-        if (r + 1 < rows) addTwo(weights, weights + weightBytes, value, p.keyStride, count, p.D, to, to + rowBytes)
-        else addTwo(weights, weights, value, p.keyStride, count, p.D, to, to)
+      let r: i32 = 0
+      for (; isPair && r + 4 <= rows; r += 4) {
+        addToFour(weights, toOther, value, valueToOther, p.D, to, rowBytes)
+        to += 4 * rowBytes
+        weights += <usize>SPLIT * 16
       }
+      for (; r < rows; r++) {
+        addToOne(weights, value, p.D, to)
+        if (isPair) addToOne(weights + toOther, value + valueToOther, p.D, to)
+        to += rowBytes
+        weights += <usize>SPLIT * 4
+      }
+      value += rowBytes
     }
   }
 }
 
-/** Adds `count` values to two rows, each value times the rows' weights. */
-function addTwo(w0: usize, w1: usize, value: usize, stride: usize, count: i32, D: i32, to0: usize, to1: usize): void {
-  const end = w0 + <usize>count * 4
-  const other = w1 - w0
-  let d: i32 = 0
-  for (; d + 16 <= D; d += 16) {
-    let a0 = v128.load(to0)
-    let a1 = v128.load(to0, 16)
-    let a2 = v128.load(to0, 32)
-    let a3 = v128.load(to0, 48)
-    let b0 = v128.load(to1)
-    let b1 = v128.load(to1, 16)
-    let b2 = v128.load(to1, 32)
-    let b3 = v128.load(to1, 48)
-    let v = value
-    let w = w0
-    do {
-      const x = v128.load32_splat(w)
-      const y = v128.load32_splat(w + other)
-      let k = v128.load(v)
-      a0 = fma(x, k, a0)
-      b0 = fma(y, k, b0)
-      k = v128.load(v, 16)
-      a1 = fma(x, k, a1)
-      b1 = fma(y, k, b1)
-      k = v128.load(v, 32)
-      a2 = fma(x, k, a2)
-      b2 = fma(y, k, b2)
-      k = v128.load(v, 48)
-      a3 = fma(x, k, a3)
-      b3 = fma(y, k, b3)
-      v += stride
-      w += 4
-    } while (w < end)
-    v128.store(to0, a0)
-    v128.store(to0, a1, 16)
-    v128.store(to0, a2, 32)
-    v128.store(to0, a3, 48)
-    v128.store(to1, b0)
-    v128.store(to1, b1, 16)
-    v128.store(to1, b2, 32)
-    v128.store(to1, b3, 48)
-    to0 += 64
-    to1 += 64
-    value += 64
+/** Adds a value, times its weight, to a row. */
+function addToOne(weight: usize, value: usize, D: i32, to: usize): void {
+  const x = v128.load32_splat(weight)
+  const end = value + <usize>D * 4
+  for (const whole = value + <usize>(D & ~3) * 4; value < whole; value += 16) {
+    v128.store(to, fma(x, v128.load(value), v128.load(to)))
+    to += 16
   }
-  for (; d < D; d++) {
-    let a = load<f32>(to0)
-    let b = load<f32>(to1)
-    let v = value
-    for (let w = w0; w < end; w += 4) {
-      a += load<f32>(w) * load<f32>(v)
-      b += load<f32>(w + other) * load<f32>(v)
-      v += stride
-    }
-    store<f32>(to0, a)
-    store<f32>(to1, b)
-    to0 += 4
-    to1 += 4
-    value += 4
+  for (; value < end; value += 4) {
+    store<f32>(to, load<f32>(to) + load<f32>(weight) * load<f32>(value))
+    to += 4
   }
+}
+
+/** Adds two values, times their weights, to four rows. */
+function addToFour(weights: usize, toOther: usize, value: usize, stride: usize, D: i32, to0: usize, rowBytes: usize): void {
+  const x0 = v128.load32_splat(weights)
+  const y0 = v128.load32_splat(weights + toOther)
+  const x1 = v128.load32_splat(weights, <usize>SPLIT * 4)
+  const y1 = v128.load32_splat(weights + toOther, <usize>SPLIT * 4)
+  const x2 = v128.load32_splat(weights, <usize>SPLIT * 8)
+  const y2 = v128.load32_splat(weights + toOther, <usize>SPLIT * 8)
+  const x3 = v128.load32_splat(weights, <usize>SPLIT * 12)
+  const y3 = v128.load32_splat(weights + toOther, <usize>SPLIT * 12)
+  let to1 = to0 + rowBytes
+  let to2 = to1 + rowBytes
+  let to3 = to2 + rowBytes
+  for (const end = value + <usize>(D & ~3) * 4; value < end; value += 16) {
+    const v = v128.load(value)
+    const u = v128.load(value + stride)
+    v128.store(to0, fma(y0, u, fma(x0, v, v128.load(to0))))
+    v128.store(to1, fma(y1, u, fma(x1, v, v128.load(to1))))
+    v128.store(to2, fma(y2, u, fma(x2, v, v128.load(to2))))
+    v128.store(to3, fma(y3, u, fma(x3, v, v128.load(to3))))
+    to0 += 16
+    to1 += 16
+    to2 += 16
+    to3 += 16
+  }
+  for (let d: usize = 0; d < <usize>(D & 3) * 4; d += 4) {
+    const v = load<f32>(value + d)
+    const u = load<f32>(value + stride + d)
+    addBoth(to0 + d, weights, toOther, v, u)
+    addBoth(to1 + d, weights + <usize>SPLIT * 4, toOther, v, u)
+    addBoth(to2 + d, weights + <usize>SPLIT * 8, toOther, v, u)
+    addBoth(to3 + d, weights + <usize>SPLIT * 12, toOther, v, u)
+  }
+}
+
+@inline
+function addBoth(to: usize, weights: usize, toOther: usize, v: f32, u: f32): void {
+  store<f32>(to, load<f32>(to) + load<f32>(weights) * v + load<f32>(weights + toOther) * u)
 }

@@ -15,7 +15,7 @@ export function splitBytes(rows: i32, D: i32): usize {
 
 /** Bytes of scratch: queries times the scale, and scores. */
 export function decodeScratch(rows: i32, D: i32): usize {
-  return (EXP_TABLE + <usize>(rows * (D + SPLIT) + 4) * 4 + 63) & ~63
+  return (EXP_TABLE + <usize>(rows * (D + SPLIT)) * 4 + 63) & ~63
 }
 
 /** First key that any query may see, by position. */
