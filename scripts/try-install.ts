@@ -67,6 +67,7 @@ const tarballs = names.slice(0, native ? 4 : 3).map((name) => {
   run(process.execPath, [pnpm, 'pack', '--pack-destination', project], {}, folder)
   return `./${name}-${JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version}.tgz`
 })
+
 const { version } = JSON.parse(readFileSync(join(root, 'node_modules/@tensorflow/tfjs/package.json'), 'utf8'))
 const tfjs = ['tfjs', 'tfjs-backend-wasm', 'tfjs-backend-webgpu'].map((name) => `@tensorflow/${name}@${version}`)
 await check('npm install', () => {
@@ -133,6 +134,9 @@ interface Page {
 const pages: readonly Page[] = [
   { what: 'page, isolated', file: 'wasm', headers: isolation, threads },
   { what: 'page, not isolated', file: 'wasm', headers: {}, ...notIsolated },
+  { what: 'worker, isolated', file: 'wasm-worker', headers: isolation, threads },
+  { what: 'worker, not isolated', file: 'wasm-worker', headers: {}, ...notIsolated },
+  { what: 'worker, isolated, policy without blobs', file: 'wasm-worker', headers: { ...isolation, ...noBlobs }, ...forbidden },
   { what: 'page, isolated, policy with blob scripts and workers', file: 'wasm', headers: { ...isolation, ...blobs }, threads },
   { what: 'page, isolated, policy with blob workers', file: 'wasm', headers: { ...isolation, ...blobWorkers }, ...forbidden },
   { what: 'page, isolated, policy without blobs', file: 'wasm', headers: { ...isolation, ...noBlobs }, ...forbidden },
@@ -144,8 +148,8 @@ if (executablePath === undefined) console.log('- pages are left out; to try them
 else {
   const quiet = { root: project, configFile: false, logLevel: 'error' } as const
   await check('vite build', async () => {
-    const input = ['wasm.html', 'webgpu.html'].map((file) => join(project, file))
-    await build({ ...quiet, build: { rollupOptions: { input }, chunkSizeWarningLimit: 1e5 } })
+    const input = ['wasm.html', 'wasm-worker.html', 'webgpu.html'].map((file) => join(project, file))
+    await build({ ...quiet, worker: { format: 'es' }, build: { rollupOptions: { input }, chunkSizeWarningLimit: 1e5 } })
   })
   const browser = await chromium.launch({
     executablePath,
@@ -160,12 +164,12 @@ else {
         page.on('console', (message) => void told.push(`${message.type()}: ${message.text()}`))
         page.on('pageerror', (error) => void told.push(`uncaught: ${error.message}`))
         const printed = page
-          .waitForEvent('console', { predicate: (message) => message.text().startsWith('{'), timeout: 40_000 })
+          .waitForEvent('console', { predicate: (message) => message.text().startsWith('{'), timeout: 90_000 })
           .catch(() => undefined)
         await page.goto(`${server.resolvedUrls?.local[0]}${file}.html`)
-        const result = JSON.parse((await printed)?.text() ?? '{"error":"no result in 40 s"}')
+        const result = JSON.parse((await printed)?.text() ?? '{"error":"no result in 90 s"}')
         if ('error' in result) throw new Error([result.error, ...told].join('\n'))
-        const line = judge(result, { backend: file, threads })
+        const line = judge(result, { backend: file.replace('-worker', ''), threads })
         const ours = told.filter((text) => text.includes('wasm-heap-tfjs') || text.startsWith('uncaught'))
         if (ours.length !== (warning ? 1 : 0) || (warning && !warning.test(ours[0]!)))
           throw new Error([`${line}; it said:`, ...told].join('\n'))
