@@ -1,4 +1,5 @@
 import type { Chunk } from './chunk.ts'
+import { marksOf } from './failure.ts'
 import type { Settings } from './options.ts'
 import { parsePair } from './parse-pair.ts'
 import { parseVerdict } from './parse-verdict.ts'
@@ -20,7 +21,7 @@ export interface Task {
 /** Beyond this many words the "question" is a copy of the chunk rather than a question. */
 const MAX_QUESTION_WORDS = 120
 
-/** Asks for a pair, lets the model check it, and says what came of it. Rejects for nothing but an abort. */
+/** Asks for a pair, lets the model check it, and says what came of it. Rejects for an abort and for fatal failures. */
 export async function askPair(task: Task, settings: Settings, signal: AbortSignal): Promise<Pair | Rejection> {
   const { documentId, promptKind, chunk, chunkText } = task
   const reject = (reason: RejectionReason, detail: string): Rejection => ({ kind: 'rejection', documentId, promptKind, reason, detail })
@@ -44,6 +45,7 @@ export async function askPair(task: Task, settings: Settings, signal: AbortSigna
     )
   } catch (error) {
     signal.throwIfAborted()
+    if (marksOf(error).fatal) throw error
     return reject('endpoint-error', error instanceof Error ? error.message : String(error))
   }
 

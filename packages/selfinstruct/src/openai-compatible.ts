@@ -1,6 +1,7 @@
 import OpenAI from 'openai'
-import { explain } from './openai-error.ts'
-import type { Complete } from './types.ts'
+import { failure } from './failure.ts'
+import { explain, marksFor } from './openai-error.ts'
+import type { Complete, Usage } from './types.ts'
 
 export interface OpenAICompatibleOptions {
   /** Where the API starts, usually ending in `/v1`, for example `http://localhost:8000/v1`. */
@@ -45,6 +46,8 @@ export function openAICompatible({
     throw new RangeError(`openAICompatible: maxRetries is ${maxRetries}; it must be a whole number ≥ 0.`)
   // organization and project belong to one vendor; null keeps the environment's out of other servers' requests
   const client = new OpenAI({ baseURL, apiKey, timeout: timeoutMs, maxRetries, organization: null, project: null })
+  // servers that quote the request in a message or a reply must not bring the key into journals and logs
+  const hidden = (text: string): string => (apiKey.length < 8 ? text : text.replaceAll(apiKey, '[key]'))
   return async (messages, options = {}) => {
     const { signal, seed } = options
     const request = { temperature: options.temperature ?? temperature, max_tokens: options.maxTokens ?? maxTokens, seed }
@@ -57,9 +60,16 @@ export function openAICompatible({
       )
     } catch (error) {
       signal?.throwIfAborted()
-      throw new Error(explain(error, { baseURL, model, timeoutMs, maxRetries }), { cause: error })
+      // no cause: it may hold what the server was sent, the key among it
+      throw failure(hidden(explain(error, { baseURL, model, timeoutMs, maxRetries })), marksFor(error))
     }
-    return contentOf(completion, `openAICompatible: ${baseURL} (model '${model}')`)
+    try {
+      const content = hidden(contentOf(completion, `openAICompatible: ${baseURL} (model '${model}')`))
+      options.onUsage?.(usageOf(completion))
+      return content
+    } catch (error) {
+      throw failure(hidden(error instanceof Error ? error.message : String(error)), { retryable: true })
+    }
   }
 }
 
@@ -84,6 +94,11 @@ function contentOf(completion: unknown, who: string): string {
       ? 'it reached the largest number of tokens before it said anything; raise maxTokens.'
       : `${excerpt(refusal ?? first)} Try another model or prompt.`
   throw new Error(`${who} answered with no text (finish_reason '${first.finish_reason}'): ${why}`)
+}
+
+function usageOf(completion: unknown): Usage {
+  const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = Object(Object(completion).usage)
+  return { promptTokens: Number(promptTokens) || 0, completionTokens: Number(completionTokens) || 0 }
 }
 
 function excerpt(value: unknown): string {

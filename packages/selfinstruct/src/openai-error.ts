@@ -1,4 +1,5 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
+import type { FailureMarks } from './failure.ts'
 
 interface Request {
   readonly baseURL: string
@@ -18,6 +19,18 @@ export function explain(error: unknown, { baseURL, model, timeoutMs, maxRetries 
     return `${who}: status ${error.message}. ${remedyFor(error.status, baseURL, maxRetries)}`
   const message = error instanceof Error ? error.message : String(error)
   return `${who} sent a reply that cannot be read: ${message}. Look at the server's log; the reply may have been cut off.`
+}
+
+/** Whether to ask again, and when: after lost connections, timeouts, unreadable replies, 408, 409, 429 and 5xx; never where nothing can succeed. */
+export function marksFor(error: unknown): FailureMarks {
+  if (!(error instanceof APIError) || error.status === undefined) return { retryable: true }
+  const { status, headers } = error
+  const seconds = Number(headers?.get('retry-after') ?? Number.NaN)
+  return {
+    retryable: status === 408 || status === 409 || status === 429 || status >= 500,
+    fatal: status === 401 || status === 403 || status === 404,
+    retryAfterMs: Number.isFinite(seconds) ? 1000 * seconds : undefined,
+  }
 }
 
 function connectionProblem(error: Error): string {

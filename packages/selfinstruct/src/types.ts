@@ -6,6 +6,12 @@ export interface Message {
   readonly content: string
 }
 
+/** Tokens that one call took, as the server counted them. */
+export interface Usage {
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
 /** What a call asks of the model besides its messages; a model that cannot do one of these ignores it. */
 export interface CompleteOptions {
   readonly signal?: AbortSignal | undefined
@@ -14,6 +20,8 @@ export interface CompleteOptions {
   readonly maxTokens?: number | undefined
   /** Below 2³¹; the same seed and messages should give the same reply. */
   readonly seed?: number | undefined
+  /** Called with what the reply cost, before it is returned, by models that know. */
+  readonly onUsage?: ((usage: Usage) => void) | undefined
 }
 
 /** Any chat model: messages in, the text of its reply out. A rejected promise counts as a failure of the endpoint. */
