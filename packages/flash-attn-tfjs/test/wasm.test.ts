@@ -23,6 +23,7 @@ const cases: Record<string, OracleProblem> = {
   'decoding over several splits, window, D 30': { B: 2, T: 3, S: 900, H: 4, K: 2, D: 30, causal: true, window: 700 },
   'one query, long key, D 64': { B: 2, T: 1, S: 300, H: 4, K: 2, D: 64, causal: true },
   'two queries, long key, D 40': { B: 1, T: 2, S: 131, H: 2, K: 1, D: 40, causal: true },
+  'one query, six rows a key head, odd number of keys, D 30': { B: 2, T: 1, S: 333, H: 12, K: 2, D: 30, causal: true },
   'five queries, D 128': { B: 1, T: 5, S: 131, H: 2, K: 1, D: 128, causal: true },
   'odd D': { B: 2, T: 70, S: 80, H: 2, K: 1, D: 5, causal: true },
   'more queries than keys: the first see none': { B: 1, T: 140, S: 66, H: 1, K: 1, D: 8, causal: true },
