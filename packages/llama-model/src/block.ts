@@ -6,7 +6,7 @@ import { addMlp } from './ops/mlp.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
 import type { Params } from './params.ts'
 
-/** Attention of one layer: rotated query [B, T, H, D] and key, value [B, T, K, D] of the tokens at hand → [B, T, H, D]. */
+/** Attention of one layer: turned query [B, T, H, D] and key, value [B, T, K, D] of the tokens at hand → [B, T, H, D]. */
 export type Attend = (query: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor4D, layer: number) => tf.Tensor4D
 
 /** What the layers of one pass share. */
@@ -28,17 +28,48 @@ const longRow = 24
  * @see Touvron et al. 2023 (Llama), §2.2
  */
 export function block(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
-  const { params, config, batchSize: B, length: T, table, attend } = pass
-  const { numHeads: H, numKvHeads: K, headDim: D, rmsNormEps } = config
-  const weight = (name: string): tf.Tensor => params[`model.layers.${layer}.${name}.weight`]!
-  return tf.tidy(() => {
-    const h = rmsNorm(x_NC, weight('input_layernorm'), rmsNormEps)
-    const query = linear<tf.Rank.R4>(h, weight('self_attn.q_proj'), [B, T, H, D])
-    const key = linear<tf.Rank.R4>(h, weight('self_attn.k_proj'), [B, T, K, D])
-    const value = linear<tf.Rank.R4>(h, weight('self_attn.v_proj'), [B, T, K, D])
-    const attended = attend(applyRope(query, table, { role: 'query' }), applyRope(key, table, { role: 'key' }), value, layer)
-    const x = addLinear(x_NC, attended, weight('self_attn.o_proj'))
-    const [norm, gate, up, down] = ['post_attention_layernorm', 'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'].map(weight)
-    return addMlp(x, { norm: norm!, gate: gate!, up: up!, down: down! }, rmsNormEps, T <= longRow * config.hiddenSize)
-  })
+  return tf.tidy(() => addMlpTo(addAttention(x_NC, layer, pass), layer, pass))
+}
+
+/** Parameter of a layer by what follows `model.layers.N.`; undefined where the architecture has none. */
+const lookUp =
+  ({ params }: Pass, layer: number) =>
+  (name: string) =>
+    params[`model.layers.${layer}.${name}`]
+
+function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
+  const { config, batchSize: B, length: T, table, attend } = pass
+  const { numHeads: H, numKvHeads: K, headDim: D, rmsNormEps, noRopeLayers = [] } = config
+  const param = lookUp(pass, layer)
+  const h = rmsNorm(x_NC, param('input_layernorm.weight')!, rmsNormEps)
+  const project = (name: string, heads: number): tf.Tensor4D => {
+    const product = linear<tf.Rank.R4>(h, param(`self_attn.${name}_proj.weight`)!, [B, T, heads, D])
+    const bias = param(`self_attn.${name}_proj.bias`)
+    const x = bias ? tf.add<tf.Tensor4D>(product, tf.reshape(bias, [heads, D])) : product
+    const norm = param(`self_attn.${name}_norm.weight`)
+    return norm ? tf.reshape(rmsNorm(tf.reshape(x, [-1, D]), norm, rmsNormEps), [B, T, heads, D]) : x
+  }
+  const turn = (x: tf.Tensor4D, role: 'query' | 'key') => (noRopeLayers.includes(layer) ? x : applyRope(x, table, { role }))
+  const [query, key, value] = [turn(project('q', H), 'query'), turn(project('k', K), 'key'), project('v', K)]
+  const sum = addLinear(x_NC, attend(query, key, value, layer), param('self_attn.o_proj.weight')!)
+  const bias = param('self_attn.o_proj.bias')
+  return bias ? tf.add(sum, bias) : sum
+}
+
+function addMlpTo(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
+  const { config, length } = pass
+  const param = lookUp(pass, layer)
+  const [norm, gate, up, down] = ['post_attention_layernorm', 'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'].map(
+    (name) => param(`${name}.weight`)!,
+  )
+  if (!config.mlpBias) {
+    const weights = { norm: norm!, gate: gate!, up: up!, down: down! }
+    return addMlp(x_NC, weights, config.rmsNormEps, length <= longRow * config.hiddenSize)
+  }
+  // no released model has these biases: separate ops will do
+  const m = rmsNorm(x_NC, norm!, config.rmsNormEps)
+  const product = (x: tf.Tensor, name: string, weight: tf.Tensor) =>
+    tf.add(linear(x, weight, [x.shape[0]!, weight.shape[0]!]), param(`mlp.${name}_proj.bias`)!)
+  const gated = product(m, 'gate', gate!)
+  return tf.add(x_NC, product(tf.mul(tf.mul(gated, tf.sigmoid(gated)), product(m, 'up', up!)), 'down', down!))
 }

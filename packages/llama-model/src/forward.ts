@@ -3,7 +3,7 @@ import { flashAttention } from 'flash-attn-tfjs'
 import { ropeTable } from 'rope-abf/tfjs'
 import { type Batch, checkBatch } from './batch.ts'
 import { block, type Pass } from './block.ts'
-import type { LlamaConfig } from './config.ts'
+import { type LlamaConfig, windowOf } from './config.ts'
 import { embedding } from './ops/embedding.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
 import { checkParams, type Params } from './params.ts'
@@ -29,7 +29,8 @@ export function hiddenStates(params: Params, config: LlamaConfig, batch: Batch):
   const [batchSize, length] = tokens.shape
   return tf.tidy(() => {
     const table = ropeTable(config.rope, positions ?? length) // one for all layers
-    const attend: Pass['attend'] = (query, key, value) => flashAttention(query, key, value, { causal: true, segmentIds })
+    const attend: Pass['attend'] = (query, key, value, layer) =>
+      flashAttention(query, key, value, { causal: true, segmentIds, window: windowOf(config, layer) })
     return runLayers(tokens, { params, config, batchSize, length, table, attend })
   })
 }

@@ -1,12 +1,9 @@
 import { fromHuggingFace, toHuggingFace } from 'rope-abf'
-import type { LlamaConfig } from './config.ts'
-
-type Fields = Readonly<Record<string, unknown>>
+import { architectures, type Fields, readFeatures, writeFeatures } from './architectures.ts'
+import { type LlamaConfig, type ModelType, maxLayers } from './config.ts'
 
 /** Settings that would change the result, with the values under which they do not. */
 const neutral: Readonly<Record<string, readonly unknown[]>> = {
-  attention_bias: [false],
-  mlp_bias: [false],
   attention_dropout: [0],
   hidden_act: ['silu', 'swish'],
   quantization_config: [],
@@ -17,11 +14,14 @@ export function readHuggingFaceConfig(fields: Fields): LlamaConfig {
   if (typeof fields !== 'object' || fields === null) {
     throw new TypeError(`llamaConfig: got ${String(fields)}; pass a parsed config.json or the name of a preset.`)
   }
-  const { model_type: type = 'llama', architectures = ['LlamaForCausalLM'] } = fields
-  if (type !== 'llama') throw unsupported('model_type', type, "it must be 'llama'")
-  if (!Array.isArray(architectures) || !architectures.includes('LlamaForCausalLM')) {
-    throw unsupported('architectures', architectures, "it must contain 'LlamaForCausalLM'")
+  const { model_type: type = 'llama' } = fields
+  if (typeof type !== 'string' || !Object.hasOwn(architectures, type)) {
+    throw unsupported('model_type', type, `it must be one of ${Object.keys(architectures).join(', ')}`)
   }
+  const modelType = type as ModelType
+  const { className, defaults } = architectures[modelType]
+  const { architectures: classes = [className] } = fields
+  if (!Array.isArray(classes) || !classes.includes(className)) throw unsupported('architectures', classes, `it must contain '${className}'`)
   for (const [key, allowed] of Object.entries(neutral)) {
     const value = fields[key] ?? allowed[0]
     if (value !== undefined && !allowed.includes(value)) {
@@ -30,34 +30,41 @@ export function readHuggingFaceConfig(fields: Fields): LlamaConfig {
       throw unsupported(key, value, rule)
     }
   }
-  const hiddenSize = numberOf(fields, 'hidden_size')
-  const numHeads = numberOf(fields, 'num_attention_heads')
-  const rope = fromHuggingFace(fields)
+  const set: Fields = { ...defaults, ...withoutUndefined(fields) }
+  const number = (key: string, fallback?: number) => numberOf(set, key, fallback)
+  const numLayers = number('num_hidden_layers')
+  if (numLayers > maxLayers) throw unsupported('num_hidden_layers', numLayers, `more than ${maxLayers} are taken for a mistake`)
+  const hiddenSize = number('hidden_size')
+  const rope = fromHuggingFace({ ...set, head_dim: set.head_dim ?? null, rope_theta: set.rope_theta ?? defaults.rope_theta })
   return {
-    vocabSize: numberOf(fields, 'vocab_size'),
+    vocabSize: number('vocab_size'),
     hiddenSize,
-    intermediateSize: numberOf(fields, 'intermediate_size'),
-    numLayers: numberOf(fields, 'num_hidden_layers'),
-    numHeads,
-    numKvHeads: numberOf(fields, 'num_key_value_heads', numHeads),
+    intermediateSize: number('intermediate_size'),
+    numLayers,
+    numHeads: number('num_attention_heads'),
+    numKvHeads: number('num_key_value_heads', number('num_attention_heads')),
     headDim: rope.headDim,
-    maxPositionEmbeddings: numberOf(fields, 'max_position_embeddings', 2048),
+    maxPositionEmbeddings: number('max_position_embeddings', 2048),
     rope,
-    rmsNormEps: numberOf(fields, 'rms_norm_eps', 1e-6),
-    tieWordEmbeddings: fields.tie_word_embeddings === true,
-    initializerRange: numberOf(fields, 'initializer_range', 0.02),
-    bosTokenId: tokenId('bos_token_id', fields.bos_token_id, 1),
-    eosTokenId: Array.isArray(fields.eos_token_id)
-      ? fields.eos_token_id.map((id: unknown) => numberOf({ eos_token_id: id }, 'eos_token_id'))
-      : tokenId('eos_token_id', fields.eos_token_id, 2),
+    rmsNormEps: number('rms_norm_eps', 1e-6),
+    tieWordEmbeddings: set.tie_word_embeddings === true,
+    initializerRange: number('initializer_range', 0.02),
+    bosTokenId: tokenId('bos_token_id', set.bos_token_id),
+    eosTokenId: Array.isArray(set.eos_token_id)
+      ? set.eos_token_id.map((id: unknown) => numberOf({ eos_token_id: id }, 'eos_token_id'))
+      : tokenId('eos_token_id', set.eos_token_id),
+    ...(modelType !== 'llama' && { modelType }),
+    ...readFeatures(modelType, set, numLayers, unsupported),
   }
 }
 
 /** The `config.json` that transformers 4 and 5 read; rope in the spelling of 4. */
 export function toHuggingFaceConfig(config: LlamaConfig, dtype: string): Fields {
+  const { modelType = 'llama' } = config
+  const { className } = architectures[modelType]
   return toHuggingFace(config.rope, {
-    architectures: ['LlamaForCausalLM'],
-    model_type: 'llama',
+    architectures: [className],
+    model_type: modelType,
     torch_dtype: dtype,
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
@@ -72,8 +79,7 @@ export function toHuggingFaceConfig(config: LlamaConfig, dtype: string): Fields 
     initializer_range: config.initializerRange,
     bos_token_id: config.bosTokenId,
     eos_token_id: config.eosTokenId,
-    attention_bias: false,
-    mlp_bias: false,
+    ...writeFeatures(config),
     use_cache: true,
   })
 }
@@ -84,8 +90,11 @@ function numberOf(fields: Fields, key: string, fallback?: number): number {
   throw new TypeError(`llamaConfig: ${key} is ${value === undefined ? 'missing' : JSON.stringify(value)}; it must be a number.`)
 }
 
-const tokenId = (key: string, value: unknown, fallback: number): number | null =>
-  value === null ? null : numberOf({ [key]: value }, key, fallback)
+const tokenId = (key: string, value: unknown): number | null =>
+  value === null || value === undefined ? null : numberOf({ [key]: value }, key)
+
+const withoutUndefined = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 
 const unsupported = (key: string, value: unknown, rule: string) =>
   new RangeError(`llamaConfig: ${key} is ${JSON.stringify(value)}, which is not supported; ${rule}.`)

@@ -4,7 +4,7 @@ import { type Params, paramShapes } from './params.ts'
 import { checkSeed, fillNormal, uniform } from './random.ts'
 
 /**
- * Fresh parameters: matrices and embeddings `N(0, initializerRange²)`, norms 1, as transformers initialises a Llama.
+ * Fresh parameters: matrices and embeddings `N(0, initializerRange²)`, norms 1, biases 0, as transformers initialises a Llama.
  * Drawn on the host, tensor by tensor, each from its own stream of the seed: equal on every backend, and a layer keeps its numbers when
  * layers are added.
  *
@@ -16,7 +16,7 @@ export function initParams(config: LlamaConfig, seed: number): Params {
   const params: Params = {}
   for (const [name, shape] of paramShapes(checkConfig('initParams', config))) {
     if (shape.length === 1) {
-      params[name] = tf.ones([...shape])
+      params[name] = name.endsWith('.bias') ? tf.zeros([...shape]) : tf.ones([...shape])
       continue
     }
     const values = new Float32Array(tf.util.sizeFromShape([...shape]))

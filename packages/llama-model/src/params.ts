@@ -8,24 +8,35 @@ export type Params = Record<string, tf.Tensor>
 export function paramShapes(config: LlamaConfig): Map<string, readonly number[]> {
   const { vocabSize: V, hiddenSize: C, intermediateSize: F, numLayers, numHeads: H, numKvHeads: K, headDim: D } = config
   const shapes = new Map<string, readonly number[]>([['model.embed_tokens.weight', [V, C]]])
+  const block: Record<string, number[]> = {
+    input_layernorm: [C],
+    'self_attn.q_proj': [H * D, C],
+    'self_attn.k_proj': [K * D, C],
+    'self_attn.v_proj': [K * D, C],
+    'self_attn.o_proj': [C, H * D],
+    ...(config.queryKeyNorm && { 'self_attn.q_norm': [D], 'self_attn.k_norm': [D] }),
+    post_attention_layernorm: [C],
+    'mlp.gate_proj': [F, C],
+    'mlp.up_proj': [F, C],
+    'mlp.down_proj': [C, F],
+  }
   for (let layer = 0; layer < numLayers; layer++) {
-    const block: Record<string, number[]> = {
-      input_layernorm: [C],
-      'self_attn.q_proj': [H * D, C],
-      'self_attn.k_proj': [K * D, C],
-      'self_attn.v_proj': [K * D, C],
-      'self_attn.o_proj': [C, H * D],
-      post_attention_layernorm: [C],
-      'mlp.gate_proj': [F, C],
-      'mlp.up_proj': [F, C],
-      'mlp.down_proj': [C, F],
+    for (const [name, shape] of Object.entries(block)) {
+      shapes.set(`model.layers.${layer}.${name}.weight`, shape)
+      if (hasBias(name, config)) shapes.set(`model.layers.${layer}.${name}.bias`, [shape[0]!])
     }
-    for (const [name, shape] of Object.entries(block)) shapes.set(`model.layers.${layer}.${name}.weight`, shape)
   }
   shapes.set('model.norm.weight', [C])
   if (!config.tieWordEmbeddings) shapes.set('lm_head.weight', [V, C])
   return shapes
 }
+
+const hasBias = (name: string, { attentionBias, mlpBias }: LlamaConfig): boolean =>
+  name.startsWith('mlp.')
+    ? mlpBias === true
+    : name === 'self_attn.o_proj'
+      ? attentionBias === 'all'
+      : /attn\.[qkv]_proj/.test(name) && !!attentionBias
 
 /** Number of weights; tied embeddings count once. */
 export function countParams(config: LlamaConfig): number {

@@ -50,8 +50,8 @@ describe('what is wrong with a folder is said, and nothing stays allocated', () 
     ['a config that is no JSON', (dir) => writeFile(join(dir, 'config.json'), '{'), 'config.json cannot be read'],
     [
       'another model',
-      (dir) => editJson(join(dir, 'config.json'), (json) => ({ ...json, model_type: 'qwen2' })),
-      'llamaConfig: model_type is "qwen2"',
+      (dir) => editJson(join(dir, 'config.json'), (json) => ({ ...json, model_type: 'gpt2' })),
+      'llamaConfig: model_type is "gpt2"',
     ],
     ['no weights', (dir) => rm(join(dir, file)), 'model.safetensors.index.json does not exist. There is no model.safetensors either;'],
     [

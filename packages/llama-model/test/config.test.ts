@@ -57,14 +57,31 @@ describe('llamaConfig', () => {
   })
 
   it.each<[string, Record<string, unknown>, string]>([
-    ['another model', { model_type: 'mistral' }, 'llamaConfig: model_type is "mistral", which is not supported; it must be \'llama\'.'],
+    [
+      'another model',
+      { model_type: 'gemma3' },
+      'llamaConfig: model_type is "gemma3", which is not supported; it must be one of llama, mistral',
+    ],
+    ['a model under the class of another', { model_type: 'mistral' }, "it must contain 'MistralForCausalLM'."],
     [
       'another head',
       { architectures: ['LlamaForSequenceClassification'] },
       'llamaConfig: architectures is ["LlamaForSequenceClassification"]',
     ],
-    ['biases', { attention_bias: true }, 'llamaConfig: attention_bias is true, which is not supported; only false is supported.'],
-    ['biases of the MLP', { mlp_bias: true }, 'llamaConfig: mlp_bias is true'],
+    [
+      'biases where there are none',
+      { model_type: 'mistral', architectures: ['MistralForCausalLM'], mlp_bias: true },
+      'llamaConfig: mlp_bias is true, which is not supported; mistral has no such biases.',
+    ],
+    [
+      'an unknown kind of layer',
+      {
+        ...{ model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'], use_sliding_window: true, sliding_window: 8 },
+        layer_types: ['linear_attention', 'full_attention', 'full_attention'],
+      },
+      'llamaConfig: layer_types is "linear_attention", which is not supported; full_attention and sliding_attention are known.',
+    ],
+    ['layers without end', { num_hidden_layers: 1e9 }, 'llamaConfig: num_hidden_layers is 1000000000, which is not supported'],
     [
       'another activation',
       { hidden_act: 'gelu' },

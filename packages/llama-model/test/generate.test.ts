@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { forward, type GenerateOptions, generate, type LlamaConfig, type Params } from 'llama-model'
+import { forward, type GenerateOptions, generate, generateBatch, type LlamaConfig, type Params } from 'llama-model'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectClose } from '../../../test/support/close.ts'
 import { expectNoLeaks } from '../../../test/support/leaks.ts'
@@ -162,4 +162,53 @@ it.each<[string, Partial<GenerateOptions>, string]>([
   ['seed 1.5', { seed: 1.5 }, 'generate: seed is 1.5; it must be a whole number ≥ 0.'],
 ])('refuses %s before anything is done', (_, options, message) => {
   expect(() => generate(params, config, { tokens: prompt, maxNewTokens: 6, ...options })).toThrow(message)
+})
+
+const window: LlamaConfig = { ...tinyConfig, numLayers: 2, slidingWindow: 37, fullAttentionLayers: [1] }
+const kinds: [string, LlamaConfig][] = [
+  ['full attention', tinyConfig],
+  ['a sliding window in one of two layers', window],
+  ['a window longer than what is joined at once', { ...window, slidingWindow: 300, fullAttentionLayers: [] }],
+]
+
+describe.each(kinds)('%s', (_, config) => {
+  it('cached equals uncached', () =>
+    expectNoLeaks(async () => {
+      const own = makeParams(config, 3)
+      const made = await collect(generate(own, config, { tokens: prompt, maxNewTokens: 280 }))
+      expect(made.length).toBe(280)
+      expectGreedy(own, config, prompt, made)
+      return own
+    }))
+
+  it('a batch of prompts of different lengths gives what each gives alone', () =>
+    expectNoLeaks(async () => {
+      const own = makeParams(config, 3)
+      const prompts = [5, 1, 300].map((length) => tokenIds(1, length, config.vocabSize)[0]!)
+      const rows: number[][] = prompts.map(() => [])
+      const sampling = { maxNewTokens: 30, temperature: 0.8, topP: 0.9, seed: 3 }
+      for await (const { row, token } of generateBatch(own, config, { prompts, ...sampling })) rows[row]!.push(token)
+      expect(rows[0]).toEqual((await collect(generate(own, config, { tokens: prompts[0]!, ...sampling }))).map(({ token }) => token))
+      const newTokens = config.slidingWindow === 37 ? 270 : 30 // once through every kind of cache
+      const greedy = prompts.map((): number[] => [])
+      for await (const { row, token } of generateBatch(own, config, { prompts, maxNewTokens: newTokens })) greedy[row]!.push(token)
+      for (const [row, tokens] of prompts.entries()) {
+        const alone = await collect(generate(own, config, { tokens, maxNewTokens: newTokens }))
+        expect(greedy[row], `row ${row}`).toEqual(alone.map(({ token }) => token))
+      }
+      return own
+    }))
+})
+
+it('rows of a batch end at their own stop tokens', async () => {
+  const alone = async (tokens: number[]) =>
+    (await collect(generate(params, config, { tokens, maxNewTokens: 20 }))).map(({ token }) => token)
+  const prompts = [prompt, prompt.slice(3)]
+  const [a, b] = [await alone(prompts[0]!), await alone(prompts[1]!)]
+  const stop = b[4]!
+  const upTo = (tokens: number[]) => (tokens.includes(stop) ? tokens.slice(0, tokens.indexOf(stop) + 1) : tokens)
+  const rows: number[][] = [[], []]
+  for await (const { row, token } of generateBatch(params, config, { prompts, maxNewTokens: 20, stopTokens: [stop] }))
+    rows[row]!.push(token)
+  expect(rows).toEqual([upTo(a), upTo(b)])
 })

@@ -4,7 +4,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
-import { forward, generate, loadPretrained, loss, savePretrained, tokenLosses } from 'llama-model'
+import { forward, generate, llamaConfig, loadPretrained, loss, savePretrained, tokenLosses } from 'llama-model'
+import { ropeFrequencies } from 'rope-abf'
 import { describe, expect, it } from 'vitest'
 import { expectClose } from '../../../test/support/close.ts'
 import { caseLength, cases, packed } from './golden/cases.ts'
@@ -18,6 +19,8 @@ interface Golden {
 interface Case {
   /** sha256 of the files that transformers opened. */
   readonly files: Readonly<Record<string, string>>
+  /** In the spelling of transformers 5. */
+  readonly config: Readonly<Record<string, unknown>>
   /** Of the first row. */
   readonly logits: readonly number[]
   readonly loss: number
@@ -53,6 +56,13 @@ describe.each(Object.entries(cases))('transformers computes the same: %s', (name
     expectClose([value], [expected.loss], tolerance)
     expectGradients(gradients, expected.gradients)
     tf.dispose(params)
+  })
+
+  it('in the spelling of version 5 it is the same configuration', () => {
+    const { rope, ...read } = llamaConfig(expected.config)
+    const { rope: own, ...rest } = config
+    expect(read).toEqual(rest)
+    expectClose(ropeFrequencies(rope).inverseFrequencies, ropeFrequencies(own).inverseFrequencies, { rtol: 1e-15 })
   })
 
   const { greedy } = expected

@@ -3,7 +3,11 @@ import { smallConfig } from '../support.ts'
 
 const rope = (scaling: NonNullable<LlamaConfig['rope']['scaling']>, base = 10_000) => ({ rope: { headDim: 8, base, scaling } })
 
-/** Configurations that transformers judges: rope in every spelling a Llama checkpoint uses, grouped and full heads, tied and not. */
+const longrope = (originalLength: number) =>
+  ({ kind: 'longrope', originalLength, factor: 4, shortFactors: [1, 1.05, 1.5, 2], longFactors: [1, 1.5, 3, 4.5] }) as const
+
+/** Configurations that transformers judges: rope of every kind, grouped and full heads, tied and not, every
+ * architecture. */
 export const cases: Readonly<Record<string, LlamaConfig>> = {
   plain: smallConfig,
   tied: { ...smallConfig, tieWordEmbeddings: true, rmsNormEps: 1e-6, numKvHeads: 4 },
@@ -18,6 +22,23 @@ export const cases: Readonly<Record<string, LlamaConfig>> = {
   },
   yarn: { ...smallConfig, ...rope({ kind: 'yarn', factor: 4, originalLength: 16 }) },
   dynamic: { ...smallConfig, ...rope({ kind: 'dynamic', factor: 2, originalLength: 8 }), maxPositionEmbeddings: 8 },
+  // the lengths of the test on both sides of the trained one
+  longrope: { ...smallConfig, ...rope(longrope(8)), maxPositionEmbeddings: 32 },
+  longropeShort: { ...smallConfig, ...rope(longrope(64)), maxPositionEmbeddings: 256 },
+  biases: { ...smallConfig, attentionBias: 'all', mlpBias: true },
+  mistral: { ...smallConfig, modelType: 'mistral', slidingWindow: 5 },
+  qwen2: { ...smallConfig, modelType: 'qwen2', attentionBias: 'qkv', bosTokenId: null, tieWordEmbeddings: true },
+  qwen2Window: {
+    ...smallConfig,
+    ...rope({ kind: 'yarn', factor: 4, originalLength: 16 }, 1_000_000),
+    ...{ modelType: 'qwen2', attentionBias: 'qkv', numLayers: 3, slidingWindow: 4, fullAttentionLayers: [0] },
+  },
+  qwen3: { ...smallConfig, modelType: 'qwen3', queryKeyNorm: true, numHeads: 5, numKvHeads: 1 },
+  smollm3: {
+    ...smallConfig,
+    ...rope({ kind: 'none' }, 2_000_000),
+    ...{ modelType: 'smollm3', numLayers: 4, noRopeLayers: [1, 3], tieWordEmbeddings: true },
+  },
 }
 
 export const caseLength = 12

@@ -38,6 +38,11 @@ def nll(logits, tokens):
     return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten(), reduction="none").view(tokens.shape[0], -1)
 
 
+KEYS = """model_type vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim
+max_position_embeddings rms_norm_eps tie_word_embeddings initializer_range bos_token_id eos_token_id attention_bias mlp_bias sliding_window
+use_sliding_window layer_types no_rope_layers rope_parameters""".split()
+
+
 def load(name):
     model, info = AutoModelForCausalLM.from_pretrained(
         source / name, attn_implementation="eager", dtype=torch.float32, output_loading_info=True
@@ -58,7 +63,8 @@ def case(name):
     losses = nll(logits, tokens)
     losses.mean().backward()
     torch.testing.assert_close(model(tokens, labels=tokens).loss, losses.mean())
-    result = {"files": sha256(name), "logits": numbers(logits[0]), "loss": losses.mean().item(), "gradients": gradients(model)}
+    config = {k: v for k, v in model.config.to_dict().items() if k in KEYS}  # in the spelling of version 5
+    result = {"files": sha256(name), "config": config, "logits": numbers(logits[0]), "loss": losses.mean().item(), "gradients": gradients(model)}
     if name != "dynamic":  # transformers turns cached keys and new queries at different speeds there
         out = model.generate(tokens[:1], max_new_tokens=16, do_sample=False, eos_token_id=None, pad_token_id=0)
         result["greedy"] = out[0, tokens.shape[1] :].tolist()
