@@ -57,17 +57,19 @@ export const pack: Command = {
     const strategy = options.oneOf('strategy', strategies, 'best-fit')
     const seed = options.count('seed', Number.MIN_SAFE_INTEGER) ?? 1
     const { sources, documents, endless, total } = await inputOf(positionals, seed)
-    const limit = options.count('tokens') ?? total
-    if (endless && options.text('tokens') === undefined)
+    const wanted = options.count('tokens')
+    if (endless && wanted === undefined)
       throw new RangeError('pack: the mix has no end; say how much is wanted with --tokens, or give every source --max-epochs.')
     const rows = rowsOf(sources, documents, { strategy, rowLength, seed, options })
     const perFile = options.count('rows-per-file') ?? Math.max(1, Math.floor(2 ** 23 / rowLength))
     const padding = options.oneOf('padding', ['keep', 'drop'], 'keep')
     const paddingToken = options.count('padding-token', 0) ?? 0
-    const settings = { rowLength, strategy, perFile, padding, limit: limit ?? null, data: fingerprint(sources) }
+    const limit = wanted ?? Number.POSITIVE_INFINITY // what overlaps is counted twice, so the sum of the documents is no limit
+    const expected = wanted ?? total
+    const settings = { rowLength, strategy, perFile, padding, tokens: wanted ?? null, data: fingerprint(sources) }
     if (options.flag('dry-run'))
       return console.log(
-        `would pack ${count(total)} tokens into about ${count(Math.ceil(limit / rowLength))} rows of ${count(rowLength)}, ${count(Math.ceil(limit / rowLength / perFile))} files in ${out}`,
+        `would pack ${count(total)} tokens into about ${count(Math.ceil(expected / rowLength))} rows of ${count(rowLength)}, ${count(Math.ceil(expected / rowLength / perFile))} files in ${out}`,
       )
     mkdirSync(out, { recursive: true })
     let standing: Standing = { settings, files: 0, rows: 0, tokens: 0, done: false, state: rows.state() }
@@ -78,7 +80,7 @@ export const pack: Command = {
       rows.restore(standing.state)
       console.log(standing.done ? `${out} is complete` : `going on after ${count(standing.files)} files, ${count(standing.rows)} rows`)
     }
-    const bar = progress('packing', limit, standing.tokens)
+    const bar = progress('packing', expected, standing.tokens)
     while (!standing.done) {
       const group: Row[] = []
       let { tokens } = standing
