@@ -48,7 +48,8 @@ function judge(
   // float32: some hundred roundings of relative size 2⁻²⁴ in each loss, and Adam divides a gradient by its own size
   if (!(difference < 1e-4) || !falls) throw new Error(`${said}; the cpu backend gives ${expected.join(' ')}`)
   if (backend !== on.backend || threads !== on.threads) throw new Error(`${said}; it should be ${on.backend} on ${on.threads} threads`)
-  const wanted = ['FlashAttention', 'FlashAttentionGrad', ...(backend === 'tensorflow' ? [] : ['LinearCrossEntropyGrad', 'AdamWStep'])]
+  const crossEntropy = backend === 'wasm' ? 'LinearCrossEntropyWithGrad' : 'LinearCrossEntropyGrad'
+  const wanted = ['FlashAttention', 'FlashAttentionGrad', ...(backend === 'tensorflow' ? [] : [crossEntropy, 'AdamWStep'])]
   const missing = wanted.filter((name) => !kernels.includes(name))
   if (missing.length > 0) throw new Error(`${said}; ${missing} did not run`)
   return said
