@@ -3,7 +3,7 @@ import type { LlamaConfig } from '../config.ts'
 import { toHuggingFaceConfig } from '../hugging-face-config.ts'
 import { checkParams, type Params, paramShapes } from '../params.ts'
 import { bytesPerFloat, encodeFloats, type FloatType } from './half.ts'
-import { nodeModules } from './node.ts'
+import { type FileContent, replaceFolder } from './replace-folder.ts'
 import { type Entry, makeHeader } from './safetensors-header.ts'
 
 export interface SaveOptions {
@@ -33,31 +33,13 @@ const modelFile =
  */
 export async function savePretrained(dir: string, options: SaveOptions): Promise<void> {
   const { params, config, tokenizer = {}, maxShardBytes = 5e9, dtype = 'float32' } = options
-  const node = nodeModules()
-  if (!node) throw new Error('savePretrained: needs a file system (Node ≥ 20.19, Bun or Deno).')
-  const { fs, path } = node
   const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined
   if (!type) throw new RangeError(`savePretrained: dtype is '${dtype}'; choose from ${Object.keys(types).join(', ')}.`)
   if (!(maxShardBytes > 0)) throw new RangeError(`savePretrained: maxShardBytes is ${maxShardBytes}; it must be positive.`)
   const shards = planShards(params, config, type, maxShardBytes)
-  const files = smallFiles(config, dtype, tokenizer, shards)
-  const target = path.resolve(dir)
-  await refuseOtherFiles(target, Object.keys(tokenizer))
-  const [temporary, old] = [`${target}.tmp`, `${target}.old`]
-  try {
-    await fs.rm(temporary, { recursive: true, force: true })
-    await fs.mkdir(temporary, { recursive: true })
-    for (const [name, content] of Object.entries(files)) await writeFile(path.join(temporary, name), [content])
-    for (const { file, entries } of shards) await writeFile(path.join(temporary, file), shardBytes(entries, params))
-    await fs.rm(old, { recursive: true, force: true })
-    await fs.rename(target, old).catch(ignoreMissing)
-    await fs.rename(temporary, target)
-    await fs.rm(old, { recursive: true, force: true })
-  } catch (error) {
-    await fs.rename(old, target).catch(() => {}) // puts back what was moved away; the first error is the one to hear about
-    await fs.rm(temporary, { recursive: true, force: true }).catch(() => {})
-    throw new Error(`savePretrained: cannot write ${target}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
+  const files: Record<string, FileContent> = smallFiles(config, dtype, tokenizer, shards)
+  for (const { file, entries } of shards) files[file] = () => shardBytes(entries, params)
+  await replaceFolder('savePretrained', dir, files, (name) => modelFile.test(name) || name in tokenizer)
 }
 
 interface Shard {
@@ -114,35 +96,10 @@ function smallFiles(
   return { ...own, ...tokenizer }
 }
 
-async function refuseOtherFiles(target: string, tokenizerFiles: readonly string[]): Promise<void> {
-  const names = await nodeModules()!.fs.readdir(target).catch(ignoreMissing)
-  const other = names?.find((name) => !modelFile.test(name) && !tokenizerFiles.includes(name))
-  if (other !== undefined) {
-    throw new RangeError(
-      `savePretrained: ${target} holds '${other}', which is not part of a model and would be lost; choose another folder.`,
-    )
-  }
-}
-
 async function* shardBytes(entries: readonly Entry[], params: Params): AsyncGenerator<Uint8Array> {
   yield makeHeader(entries)
   for (const { name, type } of entries) {
     const values = await (params[name] as tf.Tensor).data<'float32'>()
     yield encodeFloats(values, type)
   }
-}
-
-/** Writes the parts and waits until they are on the disk. */
-async function writeFile(file: string, parts: Iterable<string | Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-  const handle = await nodeModules()!.fs.open(file, 'w')
-  try {
-    for await (const part of parts) await handle.writeFile(part)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function ignoreMissing(error: { code?: unknown }): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

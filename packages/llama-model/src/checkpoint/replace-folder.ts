@@ -1,0 +1,54 @@
+import { nodeModules } from './node.ts'
+
+/** Content of a file: one part, or parts that are made one after the other. */
+export type FileContent = string | Uint8Array | (() => AsyncIterable<Uint8Array>)
+
+/**
+ * Writes a folder of files, all or nothing: to `<dir>.tmp`, synced, renamed; what was there before is replaced. Node only.
+ *
+ * @throws before anything is written: RangeError when `dir` holds a file that `isOwn` does not know; Error with the system's cause when a
+ *   write fails; what was there before is then untouched. `who` starts the message.
+ */
+export async function replaceFolder(
+  who: string,
+  dir: string,
+  files: Readonly<Record<string, FileContent>>,
+  isOwn: (name: string) => boolean,
+): Promise<void> {
+  const node = nodeModules()
+  if (!node) throw new Error(`${who}: needs a file system (Node ≥ 20.19, Bun or Deno).`)
+  const { fs, path } = node
+  const target = path.resolve(dir)
+  const other = (await fs.readdir(target).catch(ignoreMissing))?.find((name) => !isOwn(name))
+  if (other !== undefined)
+    throw new RangeError(`${who}: ${target} holds '${other}', which is not part of a model and would be lost; choose another folder.`)
+  const [temporary, old] = [`${target}.tmp`, `${target}.old`]
+  try {
+    await fs.rm(temporary, { recursive: true, force: true })
+    await fs.mkdir(temporary, { recursive: true })
+    for (const [name, content] of Object.entries(files)) await writeFile(path.join(temporary, name), content)
+    await fs.rm(old, { recursive: true, force: true })
+    await fs.rename(target, old).catch(ignoreMissing)
+    await fs.rename(temporary, target)
+    await fs.rm(old, { recursive: true, force: true })
+  } catch (error) {
+    await fs.rename(old, target).catch(() => {}) // puts back what was moved away; the first error is the one to hear about
+    await fs.rm(temporary, { recursive: true, force: true }).catch(() => {})
+    throw new Error(`${who}: cannot write ${target}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
+
+/** Writes the parts and waits until they are on the disk. */
+async function writeFile(file: string, content: FileContent): Promise<void> {
+  const handle = await nodeModules()!.fs.open(file, 'w')
+  try {
+    for await (const part of typeof content === 'function' ? content() : [content]) await handle.writeFile(part)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function ignoreMissing(error: { code?: unknown }): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
