@@ -5,6 +5,7 @@ import { residentMemory, watchHeap } from './memory.ts'
 import { bestWritten, flash, naive } from './tfjs/attend.ts'
 import { prepareAttention } from './tfjs/attention.ts'
 import { prepareDecode } from './tfjs/decode.ts'
+import { prepareFit } from './tfjs/fit.ts'
 import { prepareKernel } from './tfjs/kernels.ts'
 import { prepareMatMul } from './tfjs/matmul.ts'
 import { prepareStep } from './tfjs/step.ts'
@@ -35,6 +36,7 @@ export const start: Start = async (variant, threads) => {
       step: withKernels((input) => prepareStep(ours ? 'llama-model' : 'naive', input)),
       decode: withKernels((input) => prepareDecode(ours ? 'flash' : 'naive', input)),
       kernels: withKernels(prepareKernel),
+      fit: withKernels(prepareFit),
       'first attention': (input) => firstCall(registerOnce, () => prepareAttention(attention, input)),
       'first matmul': (input) => firstCall(registerOnce, () => prepareMatMul(input)),
     },

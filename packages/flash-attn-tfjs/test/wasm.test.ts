@@ -22,6 +22,8 @@ const cases: Record<string, OracleProblem> = {
   'many heads, D 8': { B: 4, T: 70, S: 70, H: 4, K: 4, D: 8, causal: true },
   'decoding over several splits, window, D 30': { B: 2, T: 3, S: 900, H: 4, K: 2, D: 30, causal: true, window: 700 },
   'one query, long key, D 64': { B: 2, T: 1, S: 300, H: 4, K: 2, D: 64, causal: true },
+  'one query, four rows, keys just short of a block (254), D 16': { B: 1, T: 1, S: 254, H: 4, K: 1, D: 16, causal: true },
+  'one query, four rows, keys just short of a block (255), D 16': { B: 1, T: 1, S: 255, H: 4, K: 1, D: 16, causal: true },
   'two queries, long key, D 40': { B: 1, T: 2, S: 131, H: 2, K: 1, D: 40, causal: true },
   'one query, six rows a key head, odd number of keys, D 30': { B: 2, T: 1, S: 333, H: 12, K: 2, D: 30, causal: true },
   'five queries, D 128': { B: 1, T: 5, S: 131, H: 2, K: 1, D: 128, causal: true },
