@@ -1,3 +1,9 @@
 import { library } from '../../tsup.preset.ts'
 
-export default library({ index: 'src/index.ts', tfjs: 'src/tfjs.ts', parquet: 'src/parquet/index.ts', cli: 'src/cli/main.ts' })
+export default library({
+  index: 'src/index.ts',
+  tfjs: 'src/tfjs.ts',
+  parquet: 'src/parquet/index.ts',
+  node: 'src/node.ts',
+  cli: 'src/cli/main.ts',
+})
