@@ -20,6 +20,15 @@ export function drawChunk(text: string, { min, max }: { min: number; max: number
   return trimmed(text, from + Number(splitsPair(text, from)), from + size - Number(splitsPair(text, from + size)))
 }
 
+/** A random chunk of each half of `text`, in its order; fewer where a half holds no text. */
+export function drawChunks(text: string, size: { min: number; max: number }, random: () => number): Chunk[] {
+  const around = Math.max(0, (text.length >> 1) - size.max)
+  const borders = sentenceBorders(text.slice(around, (text.length >> 1) + size.max)).map((border) => border + around)
+  const middle = borders.find((border) => border >= text.length / 2) ?? borders.at(-1) ?? text.length
+  const [first, second] = [drawChunk(text.slice(0, middle), size, random), drawChunk(text.slice(middle), size, random)]
+  return [first ?? [], second === undefined ? [] : { start: middle + second.start, end: middle + second.end }].flat()
+}
+
 /**
  * As far as `size` reaches from a border near `from`: the one before it, or the one after it where that gives too little; at the end of the text
  * the other way round, since only a later start lets the end fit.

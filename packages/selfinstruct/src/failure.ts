@@ -6,6 +6,8 @@ export interface FailureMarks {
   readonly retryAfterMs?: number | undefined
   /** No other request will succeed either: `selfInstruct` ends the run instead of rejecting one pair after another. */
   readonly fatal?: boolean | undefined
+  /** The endpoint declined this request for what it says: a 'refusal' rather than an 'endpoint-error'. */
+  readonly refused?: boolean | undefined
 }
 
 export const failure = (message: string, marks: FailureMarks): Error => Object.assign(new Error(message), marks)

@@ -1,11 +1,32 @@
 export type { Chunk } from './chunk.ts'
 export { extractiveComplete } from './extractive/extractive-complete.ts'
 export type { FailureMarks } from './failure.ts'
-export { type InstructionTemplateOptions, instructionTemplate } from './instruction-template.ts'
+export { type InstructionTemplateOptions, instruction, instructionTemplate } from './instruction-template.ts'
 export { type Limited, type LimitOptions, limited, type Spent } from './limits/limited.ts'
 export type { SelfInstructOptions } from './options.ts'
-export { type ParsedPair, type ParseFailure, parsePair } from './parse-pair.ts'
-export { parseVerdict } from './parse-verdict.ts'
-export { type CritiquePromptOptions, critiquePrompt, type GenerationPromptOptions, generationPrompt } from './prompts.ts'
+export { type ParsedPair, type ParseFailure, parsePair, parsePairs } from './parse-pair.ts'
+export { parseVerdict, type Verdict } from './parse-verdict.ts'
+export {
+  type ClosedBookPromptOptions,
+  type CritiquePromptOptions,
+  closedBookPrompt,
+  critiquePrompt,
+} from './prompts/critique.ts'
+export { type GenerationPromptOptions, generationPrompt, type ReplyFormat } from './prompts/generation.ts'
+export type { Prompt, Prompts } from './prompts/prompts.ts'
+export { type Contaminated, contamination, type EvaluationSet } from './quality/contamination.ts'
+export { groundedness } from './quality/groundedness.ts'
 export { selfInstruct } from './self-instruct.ts'
-export type { Complete, CompleteOptions, Message, Pair, PromptKind, Rejection, RejectionReason, SourceDocument, Usage } from './types.ts'
+export type {
+  Complete,
+  CompleteOptions,
+  Message,
+  Outcome,
+  Pair,
+  PromptKind,
+  Rejection,
+  RejectionReason,
+  ReplySchema,
+  SourceDocument,
+  Usage,
+} from './types.ts'

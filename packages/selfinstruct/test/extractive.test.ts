@@ -21,7 +21,7 @@ const documents = ['address-1898', 'moby-dick-14'].map((id) => ({
 async function questionsAbout(chunk: string, kind: PromptKind): Promise<Set<string>> {
   const complete = extractiveComplete()
   const replies = await Promise.all(
-    Array.from({ length: 400 }, (_, seed) => complete([{ role: 'user', content: generationPrompt({ kind, chunk }) }], { seed })),
+    Array.from({ length: 400 }, (_, seed) => complete([{ role: 'user', content: generationPrompt({ kind, chunks: [chunk] }) }], { seed })),
   )
   return new Set(
     replies.map((reply) => {
@@ -148,7 +148,7 @@ describe('extractiveComplete judges', () => {
   const chunk =
     'The board was convened at Paris on October 4, 1888. The members of the board were twelve men of law.\nThe end\ncame “late”. Twelve men of law slept.'
   const verdict = (question: string, answer: string) =>
-    extractiveComplete()([{ role: 'user', content: critiquePrompt({ chunk, question, answer }) }]).then((reply) => [
+    extractiveComplete()([{ role: 'user', content: critiquePrompt({ chunks: [chunk], question, answer }) }]).then((reply) => [
       parseVerdict(reply),
       reply.split(' <')[0],
     ])
@@ -199,10 +199,10 @@ describe('on real prose', () => {
       }),
     )
   const pairsOf = async (seed: number) => (await run(seed)).flatMap((outcome) => (outcome.kind === 'pair' ? [outcome] : []))
-  const textOf = ({ documentId, chunk }: Pair) =>
+  const textOf = ({ documentId, chunks: [chunk] }: Pair) =>
     documents
       .find(({ id }) => id === documentId)!
-      .text.slice(chunk.start, chunk.end)
+      .text.slice(chunk!.start, chunk!.end)
       .replace(/\s+/g, ' ')
 
   it('answers are spans of the chunk that fill the gap or go on where the question stops', async () => {
@@ -237,7 +237,7 @@ describe('on real prose', () => {
       const other = pairs[(i + 7) % pairs.length]!
       if (other.answer === pairs[i]!.answer) continue
       const reply = await complete([
-        { role: 'user', content: critiquePrompt({ chunk: textOf(pairs[i]!), question, answer: other.answer }) },
+        { role: 'user', content: critiquePrompt({ chunks: [textOf(pairs[i]!)], question, answer: other.answer }) },
       ])
       expect(parseVerdict(reply), `${question} → ${other.answer}`).toBe('no')
     }

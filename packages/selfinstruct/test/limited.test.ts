@@ -70,7 +70,7 @@ describe('limited', () => {
     const documents = Array.from({ length: 5 }, (_, i) => ({ id: `${i}`, text: 'Text.' }))
     const limits = limited(complete, { budget })
     const { outcomes, error } = await collectUntilError(
-      selfInstruct({ documents, complete: limits.complete, critique: false, concurrency: 1 }),
+      selfInstruct({ documents, complete: limits.complete, critique: false, minGroundedness: 0, concurrency: 1 }),
     )
     expect([outcomes.length, limits.spent().requests, limits.spent().promptTokens]).toEqual([2, 2, 20])
     expect(String(error)).toContain(message)

@@ -184,7 +184,7 @@ describe('selfInstruct with a server', () => {
       ],
       async ({ baseURL, requests }) => {
         const complete = openAICompatible({ baseURL, model: 'llama' })
-        const outcomes = await collect(selfInstruct({ documents: documents.slice(0, 3), complete, concurrency: 1 }))
+        const outcomes = await collect(selfInstruct({ documents: documents.slice(0, 3), complete, minGroundedness: 0, concurrency: 1 }))
         expect(outcomes.map((outcome) => (outcome.kind === 'pair' ? outcome.answer : outcome.reason))).toEqual([
           'delta',
           'endpoint-error',
@@ -199,7 +199,9 @@ describe('selfInstruct with a server', () => {
       [says(reply('Alpha beta gamma?', 'delta')), says('<verdict>yes</verdict>'), (_, response) => response.destroy()],
       async ({ baseURL }) => {
         const complete = openAICompatible({ baseURL, model: 'llama', maxRetries: 0 })
-        const run = await collectUntilError(selfInstruct({ documents, complete, concurrency: 1, maxConsecutiveErrors: 2 }))
+        const run = await collectUntilError(
+          selfInstruct({ documents, complete, minGroundedness: 0, concurrency: 1, maxConsecutiveErrors: 2 }),
+        )
         expect(run.outcomes.map(({ kind }) => kind)).toEqual(['pair', 'rejection', 'rejection'])
         expect((run.outcomes[0] as Pair).answer).toBe('delta')
         expect(String(run.error)).toBe(

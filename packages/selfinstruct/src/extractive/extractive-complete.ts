@@ -1,6 +1,7 @@
-import { critiquePrompt, generationPrompt } from '../prompts.ts'
+import { critiquePrompt } from '../prompts/critique.ts'
+import { generationInstructions } from '../prompts/generation.ts'
 import { hash, randomFrom } from '../random.ts'
-import type { Complete, PromptKind } from '../types.ts'
+import type { Complete } from '../types.ts'
 import { judge } from './judge.ts'
 import { propose } from './propose.ts'
 
@@ -34,22 +35,18 @@ export function extractiveComplete({ seed = 0 }: { readonly seed?: number } = {}
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
-/** The chunk of a generation prompt of this kind: what stands between its fixed beginning and end. */
-function chunkIn(content: string, kind: PromptKind): string | undefined {
-  const [head = '', tail = ''] = generationPrompt({ kind, chunk: '\0' }).split('\0')
-  return between(content, head, tail)
+/** The chunk of a generation prompt of this kind: what stands between the quotes behind its fixed beginning. */
+function chunkIn(content: string, kind: 'normal' | 'short'): string | undefined {
+  const head = `${generationInstructions({ kind })}\n`
+  return content.startsWith(head) ? QUOTED.exec(content.slice(head.length))?.[1] : undefined
 }
+
+const QUOTED = /^(?:"{3,})\n([\s\S]*)\n"{3,}$/
 
 function pairIn(content: string): { chunk: string; question: string; answer: string } | undefined {
-  const [head = '', middle = '', inner = '', tail = ''] = critiquePrompt({ chunk: '\0', question: '\0', answer: '\0' }).split('\0')
-  const body = between(content, head, tail)
-  const at = body?.lastIndexOf(inner) ?? -1
-  const cut = body?.lastIndexOf(middle, at) ?? -1
-  if (body === undefined || at < 0 || cut < 0) return undefined
-  return { chunk: body.slice(0, cut), question: body.slice(cut + middle.length, at), answer: body.slice(at + inner.length) }
+  const [head = ''] = critiquePrompt({ chunks: [], question: '', answer: '' }).split('<question>', 1)
+  const [, quotation = '', question = '', answer = ''] =
+    /^([\s\S]*)\n<question>([\s\S]*)<\/question>\n<answer>([\s\S]*)<\/answer>$/.exec(content.slice(head.length)) ?? []
+  const chunk = QUOTED.exec(quotation)?.[1]
+  return content.startsWith(head) && chunk !== undefined ? { chunk, question, answer } : undefined
 }
-
-const between = (text: string, head: string, tail: string): string | undefined =>
-  text.startsWith(head) && text.endsWith(tail) && text.length >= head.length + tail.length
-    ? text.slice(head.length, text.length - tail.length)
-    : undefined

@@ -1,12 +1,11 @@
 import { sentencesOf } from '../sentences.ts'
-import type { PromptKind } from '../types.ts'
 import { askAbout } from './ask-about.ts'
 import { askSubject, askWhen, askWhy } from './ask-clause.ts'
 import { askGap, askNext, askRest } from './ask-quotation.ts'
 import { isProse, type Proposal, type Rule } from './rule.ts'
 
 /** Rules with how often each is preferred where several apply: real questions before gaps, gaps for facts before gaps for words. */
-const RULES: Readonly<Record<PromptKind, readonly (readonly [weight: number, rule: Rule])[]>> = {
+const RULES: Readonly<Record<'normal' | 'short', readonly (readonly [weight: number, rule: Rule])[]>> = {
   short: [
     [6, askWhen],
     [6, askSubject],
@@ -23,7 +22,7 @@ const RULES: Readonly<Record<PromptKind, readonly (readonly [weight: number, rul
 }
 
 /** A question and answer drawn from the passage; undefined when no rule finds one. */
-export function propose(chunk: string, kind: PromptKind, random: () => number): Proposal | undefined {
+export function propose(chunk: string, kind: 'normal' | 'short', random: () => number): Proposal | undefined {
   const sentences = sentencesOf(chunk)
   const usable = sentences.flatMap((sentence, i) => (isProse(sentence) ? [{ sentence, next: sentences[i + 1] }] : []))
   const found = RULES[kind].flatMap(([weight, rule]) => {

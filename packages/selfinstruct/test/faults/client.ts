@@ -14,7 +14,8 @@ const { complete } = limited(openAICompatible({ baseURL, model: 'scripted', maxR
   timeoutMs: 400,
 })
 const outcomes: (Pair | Rejection)[] = []
-for await (const outcome of selfInstruct({ documents, complete: journal.remember(complete), concurrency: 16 })) outcomes.push(outcome)
+for await (const outcome of selfInstruct({ documents, complete: journal.remember(complete), minGroundedness: 0, concurrency: 16 }))
+  outcomes.push(outcome)
 await journal.close()
 writeFileSync(`${folder}/outcomes.part`, JSON.stringify(outcomes))
 renameSync(`${folder}/outcomes.part`, `${folder}/outcomes.json`)
