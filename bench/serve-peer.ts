@@ -25,9 +25,10 @@ const modules: Readonly<Record<string, () => Promise<{ start: Start }>>> = {
   onnx: () => import('./peers/onnx.ts'),
   'jax-js': () => import('./peers/jax-js.ts'),
   packing: () => import('./peers/packing.ts'),
+  dedupe: () => import('./peers/dedupe.ts'),
 }
 const warmUpMs = 300 // V8 and others optimise while they run
-const longMs = 1500 // runs as long as this need no warming up
+const longMs = 5000 // runs as long as this need no warming up; a first one of a second or two may be compilation
 
 const [moduleName = '', variant = '', threads = '1'] = process.argv.slice(2)
 const { start } = await modules[moduleName]!()
