@@ -7,7 +7,7 @@ import { rmsNorm } from './ops/rms-norm.ts'
 import type { Params } from './params.ts'
 
 /** Attention of one layer: turned query [B, T, H, D] and key, value [B, T, K, D] of the tokens at hand → [B, T, H, D]. */
-export type Attend = (query: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor4D, layer: number) => tf.Tensor4D
+export type Attend = (query: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor4D, layer: number, segmentIds?: tf.Tensor2D) => tf.Tensor4D
 
 /** What the layers of one pass share. */
 export interface Pass {
@@ -16,7 +16,11 @@ export interface Pass {
   readonly batchSize: number
   readonly length: number
   readonly table: RopeTable
+  /** [B, T], handed to `attend`. */
+  readonly segmentIds?: tf.Tensor2D | undefined
   readonly attend: Attend
+  /** Nobody reads what the layer returns: products that only its value needs are left out. */
+  readonly onlyGradient?: boolean
 }
 
 /** From here on (in multiples of C) attention is so much of the work that computing the MLP's products twice costs less than 4 %. */
@@ -38,7 +42,7 @@ const lookUp =
     params[`model.layers.${layer}.${name}`]
 
 function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
-  const { config, batchSize: B, length: T, table, attend } = pass
+  const { config, batchSize: B, length: T, table, segmentIds, attend } = pass
   const { numHeads: H, numKvHeads: K, headDim: D, rmsNormEps, noRopeLayers = [] } = config
   const param = lookUp(pass, layer)
   const h = rmsNorm(x_NC, param('input_layernorm.weight')!, rmsNormEps)
@@ -51,20 +55,21 @@ function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   }
   const turn = (x: tf.Tensor4D, role: 'query' | 'key') => (noRopeLayers.includes(layer) ? x : applyRope(x, table, { role }))
   const [query, key, value] = [turn(project('q', H), 'query'), turn(project('k', K), 'key'), project('v', K)]
-  const sum = addLinear(x_NC, attend(query, key, value, layer), param('self_attn.o_proj.weight')!)
+  const sum = addLinear(x_NC, attend(query, key, value, layer, segmentIds), param('self_attn.o_proj.weight')!)
   const bias = param('self_attn.o_proj.bias')
   return bias ? tf.add(sum, bias) : sum
 }
 
 function addMlpTo(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
-  const { config, length } = pass
+  const { config, length, onlyGradient = false } = pass
   const param = lookUp(pass, layer)
   const [norm, gate, up, down] = ['post_attention_layernorm', 'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'].map(
     (name) => param(`${name}.weight`)!,
   )
   if (!config.mlpBias) {
     const weights = { norm: norm!, gate: gate!, up: up!, down: down! }
-    return addMlp(x_NC, weights, config.rmsNormEps, length <= longRow * config.hiddenSize)
+    const products = onlyGradient ? 'onlyGradient' : length <= longRow * config.hiddenSize ? 'keep' : 'computeAgain'
+    return addMlp(x_NC, weights, config.rmsNormEps, products)
   }
   // no released model has these biases: separate ops will do
   const m = rmsNorm(x_NC, norm!, config.rmsNormEps)

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { flashAttention } from 'flash-attn-tfjs'
 import { ropeTable } from 'rope-abf/tfjs'
+import { checkpointedBlock } from './activation-checkpointing.ts'
 import { type Batch, checkBatch } from './batch.ts'
-import { block, type Pass } from './block.ts'
+import { type Attend, block, type Pass } from './block.ts'
 import { type LlamaConfig, windowOf } from './config.ts'
 import { embedding } from './ops/embedding.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
@@ -24,24 +25,28 @@ export function forward(params: Params, config: LlamaConfig, batch: Batch): tf.T
 }
 
 /** What the output layer sees, after the last norm: [N, C], `N = B·T`. Checks nothing. */
-export function hiddenStates(params: Params, config: LlamaConfig, batch: Batch): tf.Tensor {
-  const { tokens, segmentIds, positions } = batch
+export function hiddenStates(
+  params: Params,
+  config: LlamaConfig,
+  { tokens, segmentIds, positions }: Batch,
+  isCheckpointed?: (layer: number) => boolean,
+): tf.Tensor {
   const [batchSize, length] = tokens.shape
   return tf.tidy(() => {
     const table = ropeTable(config.rope, positions ?? length) // one for all layers
-    const attend: Pass['attend'] = (query, key, value, layer) =>
+    const attend: Attend = (query, key, value, layer, segmentIds) =>
       flashAttention(query, key, value, { causal: true, segmentIds, window: windowOf(config, layer) })
-    return runLayers(tokens, { params, config, batchSize, length, table, attend })
+    return runLayers(tokens, { params, config, batchSize, length, table, segmentIds, attend }, isCheckpointed)
   })
 }
 
 /** Embedding, all layers, last norm: tokens int32 [B, T] → [N, C]. */
-export function runLayers(tokens: tf.Tensor2D, pass: Pass): tf.Tensor {
+export function runLayers(tokens: tf.Tensor2D, pass: Pass, isCheckpointed: (layer: number) => boolean = () => false): tf.Tensor {
   const { params, config } = pass
   return tf.tidy(() => {
     let x = embedding(params['model.embed_tokens.weight']!, tf.reshape(tokens, [-1]))
     for (let layer = 0; layer < config.numLayers; layer++) {
-      const next = block(x, layer, pass)
+      const next = (isCheckpointed(layer) ? checkpointedBlock : block)(x, layer, pass)
       x.dispose() // a gradient keeps its own reference
       x = next
     }

@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { type ActivationCheckpointing, checkpointedLayers } from './activation-checkpointing.ts'
 import { type Batch, checkBatch, moveRight, nextTokens } from './batch.ts'
 import type { LlamaConfig } from './config.ts'
 import { hiddenStates, outputWeight } from './forward.ts'
 import { meanNll, tokenNll } from './ops/token-nll.ts'
 import { checkParams, type Params } from './params.ts'
+
+export interface LossOptions {
+  /** Less memory for more time when gradients are taken, which stay the same; default none. `memoryPlan` chooses by memory. */
+  readonly activationCheckpointing?: ActivationCheckpointing | undefined
+}
 
 /**
  * Mean negative log-likelihood of the tokens of a batch in nats, `Σ w·nll / Σ w`; 0 where all weights are 0. A token's `nll` is that of
@@ -11,12 +17,13 @@ import { checkParams, type Params } from './params.ts'
  * memory is linear in T and in V. Differentiable in params; fits `train` of trainer. The caller disposes the scalar.
  * @throws TypeError, RangeError when params, config and batch do not fit, before any work
  */
-export function loss(params: Params, config: LlamaConfig, batch: Batch): tf.Scalar {
+export function loss(params: Params, config: LlamaConfig, batch: Batch, { activationCheckpointing }: LossOptions = {}): tf.Scalar {
   checkParams('loss', params, config)
   checkBatch('loss', batch)
+  const isCheckpointed = checkpointedLayers('loss', activationCheckpointing)
   return tf.tidy((): tf.Scalar => {
     const { targets, weights } = nextTokens(batch)
-    const hidden = hiddenStates(params, config, batch)
+    const hidden = hiddenStates(params, config, batch, isCheckpointed)
     return meanNll(hidden, outputWeight(params), tf.reshape(targets, [-1]), tf.reshape(weights, [-1]))
   })
 }

@@ -41,6 +41,7 @@ export function runOp(
       gradFunc(dys, tensors, attrs) {
         const dy = Array.isArray(dys) ? dys[0]! : dys
         const gradients = tf.tidy(() => backward(dy, tensors, attrs))
+        if (tf.engine().state.gradientDepth === 0) tf.dispose(tensors) // tfjs would keep them until the whole backward pass is over
         return Object.fromEntries(Object.entries(gradients).map(([key, gradient]) => [key, () => gradient]))
       },
     })

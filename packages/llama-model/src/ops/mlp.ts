@@ -19,17 +19,18 @@ export interface MlpWeights {
  * `keepProducts`, the two products [N, F]; the rest it computes again. As composed ops it would keep three times as much, and tfjs frees
  * operands and intermediate gradients only when the whole backward pass is over.
  */
-export const addMlp = (x: tf.Tensor, weights: MlpWeights, epsilon: number, keepProducts: boolean): tf.Tensor =>
-  runOp(op, { x, ...weights }, { epsilon, keepProducts })
+export const addMlp = (x: tf.Tensor, weights: MlpWeights, epsilon: number, mode: 'keep' | 'computeAgain' | 'onlyGradient'): tf.Tensor =>
+  runOp(op, { x, ...weights }, { epsilon, mode })
 
 const op: Op = {
   name: 'LlamaAddMlp',
   saved: ['x', 'norm', 'gate', 'up', 'down'],
   outputs: 3,
-  forward({ x, norm, gate, up, down }, { epsilon, keepProducts }) {
+  forward({ x, norm, gate, up, down }, { epsilon, mode }) {
+    if (mode === 'onlyGradient') return [tf.reshape(x!, x!.shape)]
     const [gated, upped] = products(x!, norm!, gate!, up!, epsilon as number)
     const y = tf.tidy(() => tf.add(x!, tf.matMul(swiGlu(gated, upped), down!, false, true)))
-    return keepProducts ? [y, gated, upped] : [y]
+    return mode === 'keep' ? [y, gated, upped] : [y]
   },
   backward(dy, [x, norm, gate, up, down, ...kept], { epsilon }) {
     const [dGated, dUpped, dDown] = tf.tidy(() => {
