@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [dedupe] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -14,6 +14,7 @@ import { caseTable } from './table.ts'
 import type { Work } from './work.ts'
 import { attention } from './works/attention.ts'
 import { decode } from './works/decode.ts'
+import { dedupe } from './works/dedupe.ts'
 import { fit } from './works/fit.ts'
 import { kernels } from './works/kernels.ts'
 import { matmul } from './works/matmul.ts'
@@ -21,7 +22,7 @@ import { packing } from './works/packing.ts'
 import { step } from './works/step.ts'
 import { writeResults } from './write-results.ts'
 
-const works: readonly Work[] = [attention, matmul, step, decode, kernels, fit, packing]
+const works: readonly Work[] = [attention, matmul, step, decode, kernels, fit, packing, dedupe]
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   args: process.argv.slice(2).filter((word) => word !== '--'),

@@ -26,6 +26,9 @@ const table = {
   packer: ['Node', 'ours', 'packing', ''],
   trlBfd: ['TRL', 'bfd', 'trl', 'trl-bfd'],
   trlWrapped: ['TRL', 'wrapped', 'trl', 'trl-wrapped'],
+  dedupe: ['Node', 'ours', 'dedupe', 'ours'],
+  bruteForce: ['Node', 'brute force', 'dedupe', 'brute force'],
+  rougeScore: ['rouge-score', 'brute force', 'rouge', 'rouge'],
 } as const
 export type PeerId = keyof typeof table
 
@@ -49,7 +52,7 @@ export const both = (...ids: readonly PeerId[]): Peer[] => ids.flatMap((id) => [
 function makePeer(id: PeerId, threads: number): Peer {
   const [engine, name, module, variant] = table[id]
   const command: Peer['command'] =
-    module === 'python' || module === 'trl'
+    module === 'python' || module === 'trl' || module === 'rouge'
       ? [pythonOf(module), file('peers/python/serve.py'), variant, String(threads)]
       : [process.execPath, ...process.execArgv, file('serve-peer.ts'), module, variant, String(threads)]
   const environment = {
@@ -70,6 +73,7 @@ export function missing({ engine, peer }: Peer): string | undefined {
     PyTorch: ['python', 'python/bin/python'],
     numpy: ['python', 'python/bin/python'],
     TRL: ['trl', 'trl/bin/python'],
+    'rouge-score': ['rouge', 'rouge/bin/python'],
     onnxruntime: ['onnx', 'onnx/node_modules/onnxruntime-node'],
     'jax-js': ['jax-js', 'jax-js/node_modules/@jax-js/jax'],
     ...(peer === 'native fma' ? { machine: ['peak', 'native-peak'] } : {}),
