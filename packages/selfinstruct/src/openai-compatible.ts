@@ -1,7 +1,7 @@
 import OpenAI from 'openai'
-import { failure } from './failure.ts'
-import { explain, marksFor } from './openai-error.ts'
-import type { Complete, Usage } from './types.ts'
+import { failure, marksOf } from './failure.ts'
+import { explain, isRefusedRequest, marksFor } from './openai-error.ts'
+import type { Complete, CompleteOptions, Message, Usage } from './types.ts'
 
 export interface OpenAICompatibleOptions {
   /** Where the API starts, usually ending in `/v1`, for example `http://localhost:8000/v1`. */
@@ -25,7 +25,7 @@ export interface OpenAICompatibleOptions {
  * call by the `openai` library, which also retries.
  * @throws TypeError or RangeError at once for options that cannot work. The returned function rejects with an Error that names the base URL, the
  * status and what to do: no server, unknown host, timeout, 400, 401, 403, 404, 429, 5xx, a reply that is no JSON, without choices, or empty.
- * An abort rejects with the reason of its signal.
+ * An abort rejects with the reason of its signal. A `schema` is sent as `response_format`, to a server that refuses that not again.
  * @see https://platform.openai.com/docs/api-reference/chat
  */
 export function openAICompatible({
@@ -48,27 +48,39 @@ export function openAICompatible({
   const client = new OpenAI({ baseURL, apiKey, timeout: timeoutMs, maxRetries, organization: null, project: null })
   // servers that quote the request in a message or a reply must not bring the key into journals and logs
   const hidden = (text: string): string => (apiKey.length < 8 ? text : text.replaceAll(apiKey, '[key]'))
-  return async (messages, options = {}) => {
-    const { signal, seed } = options
-    const request = { temperature: options.temperature ?? temperature, max_tokens: options.maxTokens ?? maxTokens, seed }
+  let takesSchemas = true
+  const create = async (messages: readonly Message[], { signal, seed, schema, ...options }: CompleteOptions): Promise<unknown> => {
+    const request = {
+      temperature: options.temperature ?? temperature,
+      max_tokens: options.maxTokens ?? maxTokens,
+      seed,
+      response_format: schema && takesSchemas ? ({ type: 'json_schema', json_schema: { ...schema, strict: true } } as const) : undefined,
+    }
     const named = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) // what is not named is the server's to choose
+    try {
+      return await client.chat.completions.create({ ...named, model, messages: [...messages] }, signal === undefined ? {} : { signal })
+    } catch (error) {
+      if (request.response_format === undefined || !isRefusedRequest(error)) throw error
+      const completion = await create(messages, { signal, seed, ...options }) // a server without structured output; the messages ask for JSON too
+      takesSchemas = false
+      return completion
+    }
+  }
+  return async (messages, options = {}) => {
     let completion: unknown
     try {
-      completion = await client.chat.completions.create(
-        { ...named, model, messages: [...messages] },
-        signal === undefined ? {} : { signal },
-      )
+      completion = await create(messages, options)
     } catch (error) {
-      signal?.throwIfAborted()
+      options.signal?.throwIfAborted()
       // no cause: it may hold what the server was sent, the key among it
       throw failure(hidden(explain(error, { baseURL, model, timeoutMs, maxRetries })), marksFor(error))
     }
     try {
-      const content = hidden(contentOf(completion, `openAICompatible: ${baseURL} (model '${model}')`))
+      const who = `openAICompatible: ${baseURL} (model '${model}')`
       options.onUsage?.(usageOf(completion))
-      return content
+      return hidden(contentOf(completion, who))
     } catch (error) {
-      throw failure(hidden(error instanceof Error ? error.message : String(error)), { retryable: true })
+      throw failure(hidden(error instanceof Error ? error.message : String(error)), { retryable: true, ...marksOf(error) })
     }
   }
 }
@@ -89,10 +101,12 @@ function contentOf(completion: unknown, who: string): string {
     )
   const { content, refusal } = first.message
   if (typeof content === 'string' && content.trim() !== '') return content
+  if (typeof refusal === 'string' || first.finish_reason === 'content_filter')
+    throw failure(`${who} declined: ${excerpt(refusal ?? 'its content filter')}`, { refused: true, retryable: false })
   const why =
     first.finish_reason === 'length'
       ? 'it reached the largest number of tokens before it said anything; raise maxTokens.'
-      : `${excerpt(refusal ?? first)} Try another model or prompt.`
+      : `${excerpt(first)} Try another model or prompt.`
   throw new Error(`${who} answered with no text (finish_reason '${first.finish_reason}'): ${why}`)
 }
 

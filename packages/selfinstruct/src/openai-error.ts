@@ -33,6 +33,9 @@ export function marksFor(error: unknown): FailureMarks {
   }
 }
 
+/** The server does not take the request as it is, whatever it is asked about. */
+export const isRefusedRequest = (error: unknown): boolean => error instanceof APIError && (error.status === 400 || error.status === 422)
+
 function connectionProblem(error: Error): string {
   const causes = causesOf(error)
   const code = causes.map((cause) => Object(cause).code).find((found) => typeof found === 'string')

@@ -212,3 +212,49 @@ describe('selfInstruct with a server', () => {
       },
     ))
 })
+
+describe('structured output', () => {
+  const schema = { name: 'pair', schema: { type: 'object' } }
+  it('is asked for where a call names a schema, and only there', () =>
+    withServer([says('{}')], async ({ baseURL, requests }) => {
+      const complete = openAICompatible({ baseURL, model: 'llama' })
+      await complete(ask, { schema })
+      await complete(ask)
+      expect(requests.map(({ response_format }) => response_format)).toEqual([
+        { type: 'json_schema', json_schema: { ...schema, strict: true } },
+        undefined,
+      ])
+    }))
+
+  it('is given up for good by a server that refuses it', () =>
+    withServer([json(400, error('response_format is not supported')), says('{}')], async ({ baseURL, requests }) => {
+      const complete = openAICompatible({ baseURL, model: 'llama' })
+      expect([await complete(ask, { schema }), await complete(ask, { schema })]).toEqual(['{}', '{}'])
+      expect(requests.map((request) => 'response_format' in request)).toEqual([true, false, false])
+    }))
+
+  it('is not what is wrong with a request that is refused without it, too', () =>
+    withServer([json(400, error('too long')), json(400, error('too long')), says('{}')], async ({ baseURL, requests }) => {
+      const complete = openAICompatible({ baseURL, model: 'llama' })
+      await expect(complete(ask, { schema })).rejects.toThrow('lower chunkCharacters')
+      await complete(ask, { schema })
+      expect(requests.map((request) => 'response_format' in request)).toEqual([true, false, true])
+    }))
+})
+
+it('a refusal, or a content filter, is marked as one and not asked again', () =>
+  withServer(
+    [
+      json(200, { choices: [{ message: { content: null, refusal: 'I will not.' }, finish_reason: 'stop' }] }),
+      json(200, { choices: [{ message: { content: '' }, finish_reason: 'content_filter' }] }),
+    ],
+    async ({ baseURL }) => {
+      const complete = openAICompatible({ baseURL, model: 'llama' })
+      await expect(complete(ask)).rejects.toMatchObject({
+        refused: true,
+        retryable: false,
+        message: expect.stringContaining('I will not.'),
+      })
+      await expect(complete(ask)).rejects.toMatchObject({ refused: true, message: expect.stringContaining('its content filter') })
+    },
+  ))
