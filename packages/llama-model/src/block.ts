@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { applyRope, type RopeTable } from 'rope-abf/tfjs'
 import type { LlamaConfig } from './config.ts'
+import { addLora, hasLora } from './lora/add-lora.ts'
 import { addLinear, linear } from './ops/linear.ts'
 import { addMlp } from './ops/mlp.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
@@ -39,7 +40,9 @@ export function block(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
 const lookUp =
   ({ params }: Pass, layer: number) =>
   (name: string) =>
-    params[`model.layers.${layer}.${name}`]
+    params[moduleOf(layer, name)]
+
+const moduleOf = (layer: number, name: string) => `model.layers.${layer}.${name}`
 
 function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const { config, batchSize: B, length: T, table, segmentIds, attend } = pass
@@ -47,7 +50,9 @@ function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const param = lookUp(pass, layer)
   const h = rmsNorm(x_NC, param('input_layernorm.weight')!, rmsNormEps)
   const project = (name: string, heads: number): tf.Tensor4D => {
-    const product = linear<tf.Rank.R4>(h, param(`self_attn.${name}_proj.weight`)!, [B, T, heads, D])
+    const module = `self_attn.${name}_proj`
+    const own = linear<tf.Rank.R4>(h, param(`${module}.weight`)!, [B, T, heads, D])
+    const product = addLora(own, h, moduleOf(layer, module), pass)
     const bias = param(`self_attn.${name}_proj.bias`)
     const x = bias ? tf.add<tf.Tensor4D>(product, tf.reshape(bias, [heads, D])) : product
     const norm = param(`self_attn.${name}_norm.weight`)
@@ -55,7 +60,9 @@ function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   }
   const turn = (x: tf.Tensor4D, role: 'query' | 'key') => (noRopeLayers.includes(layer) ? x : applyRope(x, table, { role }))
   const [query, key, value] = [turn(project('q', H), 'query'), turn(project('k', K), 'key'), project('v', K)]
-  const sum = addLinear(x_NC, attend(query, key, value, layer, segmentIds), param('self_attn.o_proj.weight')!)
+  const attended = attend(query, key, value, layer, segmentIds)
+  const own = addLinear(x_NC, attended, param('self_attn.o_proj.weight')!)
+  const sum = addLora(own, attended, moduleOf(layer, 'self_attn.o_proj'), pass)
   const bias = param('self_attn.o_proj.bias')
   return bias ? tf.add(sum, bias) : sum
 }
@@ -66,15 +73,19 @@ function addMlpTo(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const [norm, gate, up, down] = ['post_attention_layernorm', 'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'].map(
     (name) => param(`${name}.weight`)!,
   )
-  if (!config.mlpBias) {
+  const isAdapted = ['gate', 'up', 'down'].some((name) => hasLora(moduleOf(layer, `mlp.${name}_proj`), pass))
+  if (!config.mlpBias && !isAdapted) {
     const weights = { norm: norm!, gate: gate!, up: up!, down: down! }
     const products = onlyGradient ? 'onlyGradient' : length <= longRow * config.hiddenSize ? 'keep' : 'computeAgain'
     return addMlp(x_NC, weights, config.rmsNormEps, products)
   }
-  // no released model has these biases: separate ops will do
+  // no released model has these biases, and a LoRA wants x itself: separate ops
   const m = rmsNorm(x_NC, norm!, config.rmsNormEps)
-  const product = (x: tf.Tensor, name: string, weight: tf.Tensor) =>
-    tf.add(linear(x, weight, [x.shape[0]!, weight.shape[0]!]), param(`mlp.${name}_proj.bias`)!)
+  const product = (x: tf.Tensor, name: string, weight: tf.Tensor) => {
+    const own = addLora(linear(x, weight, [x.shape[0]!, weight.shape[0]!]), x, moduleOf(layer, `mlp.${name}_proj`), pass)
+    const bias = param(`mlp.${name}_proj.bias`)
+    return bias ? tf.add(own, bias) : own
+  }
   const gated = product(m, 'gate', gate!)
   return tf.add(x_NC, product(tf.mul(tf.mul(gated, tf.sigmoid(gated)), product(m, 'up', up!)), 'down', down!))
 }

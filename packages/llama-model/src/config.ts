@@ -1,5 +1,6 @@
 import type { RopeOptions } from 'rope-abf'
 import { readHuggingFaceConfig } from './hugging-face-config.ts'
+import { checkLora, type LoraConfig } from './lora/lora-config.ts'
 import { type PresetName, presets } from './presets.ts'
 
 /** `model_type` of the configurations that are read and written. */
@@ -44,6 +45,8 @@ export interface LlamaConfig {
   readonly fullAttentionLayers?: readonly number[] | undefined
   /** Layers whose queries and keys do not turn (SmolLM 3); default none. */
   readonly noRopeLayers?: readonly number[] | undefined
+  /** Low-rank updates that params hold besides (`initLora`); default none. Not part of the saved model. */
+  readonly lora?: LoraConfig | undefined
 }
 
 /** Tokens a token of this layer sees, itself included; undefined: all. */
@@ -99,5 +102,6 @@ export function checkConfig(who: string, config: LlamaConfig): LlamaConfig {
   if (!(initializerRange >= 0)) {
     throw new RangeError(`${who}: config.initializerRange is ${initializerRange}; it must be ≥ 0, such as 0.02.`)
   }
+  checkLora(who, config)
   return config
 }

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core'
 import { checkConfig, type LlamaConfig } from './config.ts'
+import { loraShapes } from './lora/lora-config.ts'
 
 /** Float32 weights by their names in Hugging Face checkpoints, for example `model.layers.0.self_attn.q_proj.weight`. Matrices are [out, in]. */
 export type Params = Record<string, tf.Tensor>
@@ -48,7 +49,7 @@ export function countParams(config: LlamaConfig): number {
 
 /** @throws TypeError for a missing weight, RangeError for one of another shape than the configuration says; `who` starts the message */
 export function checkParams(who: string, params: Params, config: LlamaConfig): void {
-  for (const [name, shape] of paramShapes(checkConfig(who, config))) {
+  for (const [name, shape] of [...paramShapes(checkConfig(who, config)), ...loraShapes(config)]) {
     const param = params[name]
     if (!param) throw new TypeError(`${who}: params['${name}'] is missing; config asks for a tensor [${shape}].`)
     if (param.shape.length !== shape.length || shape.some((size, axis) => size !== param.shape[axis])) {
