@@ -50,7 +50,8 @@ export async function measureCase(
 ): Promise<readonly Outcome[]> {
   const fresh = work.startsWith('first ')
   const runs = peers.map((peer) => ({ process: processOf(peer), samples: [] as Parts[], spent: 0, note: undefined as string | undefined }))
-  if (!fresh) for (const run of runs) run.process.start() // side by side
+  // all load before anything is measured: each answers when it has
+  if (!fresh) await Promise.all(runs.map(({ process }) => process.ask({ finish: true }, capMs)))
   let expected: readonly number[] | undefined
 
   const ask = async (run: (typeof runs)[number], request: Request): Promise<Answer> => {

@@ -24,8 +24,6 @@ export interface Answer {
 
 export interface PeerProcess {
   readonly peer: Peer
-  /** Starts the process, where there is none. */
-  start(): void
   /** The answer, or a note: after `limitMs` the process is killed, and the next request starts another. */
   ask(request: Request, limitMs: number): Promise<Answer>
   stop(): void
@@ -61,7 +59,6 @@ export function peerProcess(peer: Peer): PeerProcess {
   }
   return {
     peer,
-    start,
     stop,
     async ask(request, limitMs) {
       start()
