@@ -2,7 +2,7 @@
 import { cosine } from 'cosine-schedule'
 import { forward, generate, type Batch as LlamaBatch, type LlamaConfig, loss, type Params, savePretrained, tokenLosses } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
-import { type Complete, extractiveComplete } from 'selfinstruct'
+import { type Complete, extractiveComplete, inProcess, type Message } from 'selfinstruct'
 import { openAICompatible } from 'selfinstruct/openai'
 import type { Document, Json } from 'seq-packer'
 import { pack } from 'seq-packer'
@@ -53,3 +53,14 @@ export const languageModel: LanguageModel = {
 // ---- selfinstruct: a server and the rule-based stand-in are the same kind of function
 openAICompatible({ baseURL: '', model: '' }) satisfies Complete
 extractiveComplete() satisfies Complete
+
+// ---- llama-model → selfinstruct: a chat model in process
+declare const encode: (messages: readonly Message[]) => Int32Array
+declare const decode: (tokens: readonly number[]) => string
+inProcess({
+  generate: (request) => generate(params, config, request),
+  encode,
+  decode,
+  stopTokens: [],
+  contextLength: config.maxPositionEmbeddings,
+}) satisfies Complete

@@ -1,12 +1,16 @@
+export { type AiSdkModel, aiSdk } from './adapters/ai-sdk.ts'
+export { type InProcessOptions, inProcess, type TokenRequest } from './adapters/in-process.ts'
 export type { Chunk } from './chunk.ts'
 export { extractiveComplete } from './extractive/extractive-complete.ts'
 export type { FailureMarks } from './failure.ts'
 export { type InstructionTemplateOptions, instruction, instructionTemplate } from './instruction-template.ts'
-export { type Limited, type LimitOptions, limited, type Spent } from './limits/limited.ts'
+export { type Limited, type LimitOptions, limited } from './limits/limited.ts'
+export type { Budget, Price, Spent } from './limits/spending.ts'
 export { nearDuplicates } from './near-duplicates.ts'
 export type { SelfInstructOptions } from './options.ts'
 export { type ParsedPair, type ParseFailure, parsePair, parsePairs } from './parse-pair.ts'
 export { parseVerdict, type Verdict } from './parse-verdict.ts'
+export { describeProgress, type Progress, type ProgressOptions, progress } from './progress.ts'
 export {
   type ClosedBookPromptOptions,
   type CritiquePromptOptions,

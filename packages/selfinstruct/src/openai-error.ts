@@ -1,5 +1,6 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
 import type { FailureMarks } from './failure.ts'
+import { marksOfStatus } from './retry-after.ts'
 
 interface Request {
   readonly baseURL: string
@@ -24,13 +25,7 @@ export function explain(error: unknown, { baseURL, model, timeoutMs, maxRetries 
 /** Whether to ask again, and when: after lost connections, timeouts, unreadable replies, 408, 409, 429 and 5xx; never where nothing can succeed. */
 export function marksFor(error: unknown): FailureMarks {
   if (!(error instanceof APIError) || error.status === undefined) return { retryable: true }
-  const { status, headers } = error
-  const seconds = Number(headers?.get('retry-after') ?? Number.NaN)
-  return {
-    retryable: status === 408 || status === 409 || status === 429 || status >= 500,
-    fatal: status === 401 || status === 403 || status === 404,
-    retryAfterMs: Number.isFinite(seconds) ? 1000 * seconds : undefined,
-  }
+  return marksOfStatus(error.status, error.headers?.get('retry-after'))
 }
 
 /** The server does not take the request as it is, whatever it is asked about. */

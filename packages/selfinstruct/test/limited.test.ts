@@ -40,6 +40,42 @@ describe('limited', () => {
     expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(45) // five intervals of 10 ms, less the granularity of timers
   })
 
+  it('spreads tokens, estimated before a try and counted after it', async () => {
+    const times: number[] = []
+    const perCall = 100 + 20 // 400 characters, and a reply of 20 tokens
+    const limits = limited(
+      async (_, options) => {
+        times.push(performance.now())
+        options?.onUsage?.({ promptTokens: 100, completionTokens: 20 })
+        return 'well'
+      },
+      { tokensPerMinute: (60_000 / 20) * perCall }, // 20 ms a call
+    )
+    const messages = [{ role: 'user', content: 'x'.repeat(400) }] as const
+    for (let i = 0; i < 5; i++) await limits.complete(messages, { maxTokens: 20 })
+    expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(75) // four intervals of 20 ms, less the granularity of timers
+    expect(times.at(-1)! - times[0]!).toBeLessThan(1000)
+    const [first, second] = [performance.now(), limits.complete(messages, { maxTokens: 20 })]
+    await second
+    expect(performance.now() - first).toBeGreaterThan(5)
+  })
+
+  it('an estimate that was too high is given back', async () => {
+    const limits = limited(
+      async (_, options) => {
+        options?.onUsage?.({ promptTokens: 1, completionTokens: 1 })
+        return 'well'
+      },
+      { tokensPerMinute: 60 }, // a second a token
+    )
+    const began = performance.now()
+    await limits.complete(ask, { maxTokens: 3600 }) // an hour, as estimated
+    setTimeout(() => abort.abort(), 100)
+    const abort = new AbortController()
+    await expect(limits.complete(ask, { maxTokens: 1, signal: abort.signal })).rejects.toThrow('abort') // two seconds to wait
+    expect(performance.now() - began).toBeLessThan(1500)
+  })
+
   it('gives up a try that takes too long, aborts it, and tries again', async () => {
     const signals: AbortSignal[] = []
     const complete: Complete = (_, options) => {
@@ -62,13 +98,14 @@ describe('limited', () => {
   it.each([
     [{ requests: 2 }, 'limited: the budget of 2 requests is spent. What was made before is good; raise the budget to go on.'],
     [{ tokens: 30 }, 'limited: the budget of 30 tokens is spent.'],
+    [{ money: 4e-5 }, 'limited: the budget of 0.00004 (money) is spent.'], // 2 · (10 + 2 · 5) / 1e6
   ])('a budget of %j ends the run after what it paid for', async (budget, message) => {
     const complete: Complete = async (_, options) => {
       options!.onUsage!({ promptTokens: 10, completionTokens: 5 })
       return `<question>q${Math.random()}</question><answer>a</answer>`
     }
     const documents = Array.from({ length: 5 }, (_, i) => ({ id: `${i}`, text: 'Text.' }))
-    const limits = limited(complete, { budget })
+    const limits = limited(complete, { budget, price: { prompt: 1, completion: 2 } })
     const { outcomes, error } = await collectUntilError(
       selfInstruct({ documents, complete: limits.complete, critique: false, minGroundedness: 0, concurrency: 1 }),
     )
@@ -79,6 +116,9 @@ describe('limited', () => {
   it.each([
     [{ timeoutMs: 0 }, 'limited: timeoutMs is 0; it must be > 0.'],
     [{ requestsPerMinute: -1 }, 'limited: requestsPerMinute is -1; it must be > 0.'],
+    [{ tokensPerMinute: 0 }, 'limited: tokensPerMinute is 0; it must be > 0.'],
+    [{ price: { prompt: -1, completion: 0 } }, 'limited: price.prompt is -1; it must be ≥ 0.'],
+    [{ budget: { money: 5 } }, 'limited: budget.money is 5 and price says that nothing costs anything'],
     [{ maxRetries: 1.5 }, 'limited: maxRetries is 1.5; it must be a whole number ≥ 0.'],
   ])('refuses %j', (options, message) => expect(() => limited(async () => '', options)).toThrow(message))
 })
