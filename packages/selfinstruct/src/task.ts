@@ -1,5 +1,5 @@
 import type { Chunk } from './chunk.ts'
-import type { Pair, PromptKind, Rejection, RejectionReason } from './types.ts'
+import type { PromptKind, Rejection, RejectionReason } from './types.ts'
 
 /** The pairs to be made in one call: everything about them that is drawn is drawn already. */
 export interface Task {
@@ -14,7 +14,12 @@ export interface Task {
 
 type Made = Partial<Pick<Rejection, 'question' | 'answer' | 'reply'>>
 
-export const rejection = (of: Task | Pair, reason: RejectionReason, detail: string, made: Made = {}): Rejection => ({
+export const rejection = (
+  of: Pick<Task, 'documentId' | 'promptKind' | 'chunks'>,
+  reason: RejectionReason,
+  detail: string,
+  made: Made = {},
+): Rejection => ({
   kind: 'rejection',
   documentId: of.documentId,
   promptKind: of.promptKind,

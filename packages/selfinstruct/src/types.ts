@@ -78,6 +78,7 @@ export type RejectionReason =
   | 'critique-unparsable' // or gave no clear verdict
   | 'closed-book' // the model gives the same answer without the document
   | 'duplicate' // the question is close to an earlier one
+  | 'no-room' // question, answer and chunks do not fit the context of an instance
 
 export interface Rejection {
   readonly kind: 'rejection'

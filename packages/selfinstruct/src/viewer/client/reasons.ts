@@ -13,6 +13,7 @@ export const reasons: Readonly<Record<RejectionReason, string>> = {
   'critique-rejected': 'The model disapproved of its answer.',
   'critique-unparsable': 'The model gave no clear verdict on its answer.',
   'closed-book': 'The model gives the same answer without the document.',
+  'no-room': 'Question, answer and chunks do not fit the context of an instance.',
   duplicate: 'The question is close to an earlier one.',
 }
 
