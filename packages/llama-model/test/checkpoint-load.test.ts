@@ -74,12 +74,12 @@ describe('what is wrong with a folder is said, and nothing stays allocated', () 
     [
       'another width',
       (dir) => editJson(join(dir, 'config.json'), (json) => ({ ...json, intermediate_size: 30 })),
-      "tensor 'model.layers.0.mlp.gate_proj.weight' has shape [28,20]; by config.json it must be [30,20].",
+      "tensor 'model.layers.0.mlp.gate_proj.weight' has shape [28,20]; by the configuration it must be [30,20].",
     ],
     [
       'more layers in the config',
       (dir) => editJson(join(dir, 'config.json'), (json) => ({ ...json, num_hidden_layers: 3 })),
-      "9 tensor(s) missing: 'model.layers.2.input_layernorm.weight', 'model.layers.2.self_attn.q_proj.weight', 'model.layers.2.self_attn.k_proj.weight', …. config.json",
+      "9 tensor(s) missing: 'model.layers.2.input_layernorm.weight', 'model.layers.2.self_attn.q_proj.weight', 'model.layers.2.self_attn.k_proj.weight', …. Configuration",
     ],
     [
       'fewer layers in the config',

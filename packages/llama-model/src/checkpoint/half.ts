@@ -3,15 +3,28 @@ export type FloatType = 'F32' | 'F16' | 'BF16'
 
 export const bytesPerFloat: Readonly<Record<FloatType, number>> = { F32: 4, F16: 2, BF16: 2 }
 
-/** Little-endian bytes as float32 numbers; exact. */
-export function decodeFloats(bytes: Uint8Array<ArrayBuffer>, type: FloatType): Float32Array {
+/** Little-endian bytes as float32 numbers; exact. They lie in `bytes` where those are float32 already and aligned, otherwise in `into`. */
+export function decodeFloats(
+  bytes: Uint8Array<ArrayBuffer>,
+  type: FloatType,
+  into: Float32Array = new Float32Array(bytes.length / bytesPerFloat[type]),
+): Float32Array {
   if (type === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
-  const bits = new Uint32Array(halves.length)
-  const values = new Float32Array(bits.buffer)
-  if (type === 'BF16') for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
-  else for (let i = 0; i < halves.length; i++) values[i] = fromHalf(halves[i]!)
-  return values
+  if (type === 'F16') for (let i = 0; i < halves.length; i++) into[i] = halfToFloat(halves[i]!)
+  else {
+    const bits = new Uint32Array(into.buffer, into.byteOffset, halves.length)
+    for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
+  }
+  return into.subarray(0, halves.length)
+}
+
+let halfTable: Float32Array | undefined
+
+/** Value of the 16 bits of an F16. */
+export function halfToFloat(bits: number): number {
+  halfTable ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromHalf(half))
+  return halfTable[bits]!
 }
 
 function fromHalf(half: number): number {

@@ -1,7 +1,5 @@
 import { nodeModules } from './node.ts'
-
-/** Content of a file: one part, or parts that are made one after the other. */
-export type FileContent = string | Uint8Array | (() => AsyncIterable<Uint8Array>)
+import { type FileContent, writeFile } from './write-file.ts'
 
 /**
  * Writes a folder of files, all or nothing: to `<dir>.tmp`, synced, renamed; what was there before is replaced. Node only.
@@ -35,17 +33,6 @@ export async function replaceFolder(
     await fs.rename(old, target).catch(() => {}) // puts back what was moved away; the first error is the one to hear about
     await fs.rm(temporary, { recursive: true, force: true }).catch(() => {})
     throw new Error(`${who}: cannot write ${target}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
-}
-
-/** Writes the parts and waits until they are on the disk. */
-async function writeFile(file: string, content: FileContent): Promise<void> {
-  const handle = await nodeModules()!.fs.open(file, 'w')
-  try {
-    for await (const part of typeof content === 'function' ? content() : [content]) await handle.writeFile(part)
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

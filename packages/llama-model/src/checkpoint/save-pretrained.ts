@@ -3,8 +3,9 @@ import type { LlamaConfig } from '../config.ts'
 import { toHuggingFaceConfig } from '../hugging-face-config.ts'
 import { checkParams, type Params, paramShapes } from '../params.ts'
 import { bytesPerFloat, encodeFloats, type FloatType } from './half.ts'
-import { type FileContent, replaceFolder } from './replace-folder.ts'
+import { replaceFolder } from './replace-folder.ts'
 import { type Entry, makeHeader } from './safetensors-header.ts'
+import type { FileContent } from './write-file.ts'
 
 export interface SaveOptions {
   readonly params: Params

@@ -1,0 +1,88 @@
+import { type LlamaConfig, llamaConfig } from '../config.ts'
+import { type Params, paramShapes } from '../params.ts'
+import { checkNames, type Shapes } from './expected.ts'
+import type { FloatType } from './half.ts'
+import { readJson, readText } from './read-json.ts'
+import { readSafetensors } from './read-safetensors.ts'
+import type { Source } from './source.ts'
+
+const single = 'model.safetensors'
+const index = 'model.safetensors.index.json'
+
+/** Files beside the weights that are kept as they are. */
+const tokenizerFiles = [
+  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt'],
+  'chat_template.jinja',
+]
+
+/** Reads a folder in the layout of Hugging Face into `loaded`. */
+export async function loadFolder(source: Source, loaded: Params, withTokenizer: boolean) {
+  const text = await readText(source, 'config.json', 'Is this the folder of a model?')
+  const config = parseConfig(source.at('config.json'), readJson(source.at('config.json'), text))
+  const shapes = paramShapes(config)
+  const types: FloatType[] = []
+  for (const file of await weightFiles(source, shapes)) {
+    const who = `loadPretrained: ${source.at(file)}`
+    const stream = await source.open(file)
+    if (!stream) throw new Error(`${who} does not exist, though ${index} names it. Download it too.`)
+    try {
+      types.push(...(await readSafetensors(who, stream, shapes, loaded, file === single)))
+    } finally {
+      await stream.close()
+    }
+  }
+  checkNames(`loadPretrained: ${source.at(index)}`, shapes, Object.keys(loaded)) // a shard may lack what the index promises
+  const generation = await readText(source, 'generation_config.json')
+  return {
+    config,
+    dtype: dtypeOf(types),
+    tokenizer: withTokenizer ? await texts(source, tokenizerFiles) : {},
+    original: { 'config.json': text, ...(generation !== undefined && { 'generation_config.json': generation }) },
+  }
+}
+
+function parseConfig(where: string, fields: Record<string, unknown>): LlamaConfig {
+  try {
+    return llamaConfig(fields)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    const ErrorType = error instanceof TypeError ? TypeError : RangeError
+    throw new ErrorType(`loadPretrained: ${where}: ${error.message}`, { cause: error })
+  }
+}
+
+/** The type of all, float32 where they differ. */
+function dtypeOf([first, ...others]: readonly FloatType[]): 'float32' | 'float16' | 'bfloat16' {
+  if (others.some((type) => type !== first)) return 'float32'
+  return first === 'F16' ? 'float16' : first === 'BF16' ? 'bfloat16' : 'float32'
+}
+
+async function texts(source: Source, names: readonly string[]): Promise<Record<string, string>> {
+  const found: Record<string, string> = {}
+  for (const name of names) {
+    const text = await readText(source, name)
+    if (text !== undefined) found[name] = text
+  }
+  return found
+}
+
+async function weightFiles(source: Source, shapes: Shapes): Promise<string[]> {
+  const stream = await source.open(single)
+  if (stream) {
+    await stream.close()
+    return [single]
+  }
+  const where = source.at(index)
+  const text = await readText(source, index, `There is no ${single} either; convert other formats with transformers.`)
+  const { weight_map: files } = readJson(where, text)
+  if (typeof files !== 'object' || files === null) throw new RangeError(`loadPretrained: ${where} has no weight_map.`)
+  for (const [name, file] of Object.entries(files)) {
+    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
+      throw new RangeError(
+        `loadPretrained: ${where} puts tensor '${name}' into ${JSON.stringify(file)}; it must be the name of a .safetensors file of the folder.`,
+      )
+    }
+  }
+  checkNames(`loadPretrained: ${where}`, shapes, Object.keys(files))
+  return [...new Set(Object.values(files) as string[])].sort()
+}

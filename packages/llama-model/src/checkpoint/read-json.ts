@@ -1,0 +1,47 @@
+import type { Source } from './source.ts'
+
+const maxBytes = 2 ** 28
+
+/**
+ * Text of a small file; without a `hint`, undefined when it does not exist.
+ * @throws Error that ends with `hint` when there is no such file; RangeError when it is larger than 256 MiB or cannot be read
+ */
+export function readText(source: Source, name: string, hint: string): Promise<string>
+export function readText(source: Source, name: string): Promise<string | undefined>
+export async function readText(source: Source, name: string, hint?: string): Promise<string | undefined> {
+  const stream = await source.open(name)
+  if (!stream) {
+    if (hint === undefined) return undefined
+    throw new Error(`loadPretrained: ${source.at(name)} does not exist. ${hint}`)
+  }
+  try {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+    const parts: string[] = []
+    const part = new Uint8Array(2 ** 16)
+    let size = 0
+    for (let length = await stream.read(part); length > 0; length = await stream.read(part)) {
+      size += length
+      if (size > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`)
+      parts.push(decoder.decode(part.subarray(0, length), { stream: true }))
+    }
+    return parts.join('') + decoder.decode()
+  } catch (error) {
+    throw new RangeError(`loadPretrained: ${source.at(name)} cannot be read: ${String(error)}.`, { cause: error })
+  } finally {
+    await stream.close()
+  }
+}
+
+/** A JSON object. @throws RangeError naming the file */
+export function readJson(where: string, text: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new RangeError(`loadPretrained: ${where} cannot be read: ${String(error)}.`, { cause: error })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RangeError(`loadPretrained: ${where} cannot be read: it is no JSON object.`)
+  }
+  return value as Record<string, unknown>
+}
