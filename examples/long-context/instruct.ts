@@ -88,6 +88,14 @@ export interface Instance {
   readonly reference: string
 }
 
+/** Tokens of the paper's template around document and question, the document truncated so that they are at most `most`. */
+export function promptOf(of: Parameters<typeof instructionTemplate>[0], tokenizer: TextTokenizer, most: number): number[] {
+  const whole = tokenizer.encode(instructionTemplate(of))
+  if (whole.length <= most) return whole
+  const document = tokenizer.decode(tokenizer.encode(of.document).slice(0, most - whole.length - 4))
+  return tokenizer.encode(instructionTemplate({ ...of, document }))
+}
+
 /** One instance per pair: the full document, truncated to what fits the context, then question and answer (paper Fig. 11). */
 export function instances(
   pairs: Pairs['pairs'],
@@ -97,12 +105,9 @@ export function instances(
 ): Instance[] {
   const byId = new Map(documents.map((document) => [document.id, document.text]))
   const fitting = pairs.flatMap(({ documentId, promptKind, question, answer }) => {
-    const whole = byId.get(documentId)!
     const reply = [...tokenizer.encode(` ${answer}`), endOfTextId]
-    const fit = (text: string) => tokenizer.encode(instructionTemplate({ kind: promptKind, document: text, question }))
-    let prompt = fit(whole)
-    const over = prompt.length + reply.length + 1 - longLength
-    if (over > 0) prompt = fit(tokenizer.decode(tokenizer.encode(whole).slice(0, -over - 4)))
+    const room = longLength - reply.length - 1
+    const prompt = promptOf({ kind: promptKind, document: byId.get(documentId)!, question }, tokenizer, room)
     return prompt.length + reply.length < longLength ? [{ prompt, answer: reply, question, reference: answer }] : []
   })
   if (fitting.length === 0)

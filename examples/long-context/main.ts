@@ -4,13 +4,15 @@
 //   pnpm start --texts my-books/       with texts of your own                 pnpm start --help              every setting
 // Stop it whenever you like: the same command goes on where it stopped. Everything is kept under runs/<name>/.
 import './failures.ts'
+import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
 import { cosine } from 'cosine-schedule'
 import { countParams, initParams, type LlamaConfig, loadPretrained, loss, type Params, savePretrained } from 'llama-model'
 import type { RopeOptions } from 'rope-abf'
 import { type Resumable, type Row, utilisation } from 'seq-packer'
 import { batches } from 'seq-packer/tfjs'
-import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, train } from 'trainer'
+import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, stopSignals, train } from 'trainer'
+import { chat } from './chat.ts'
 import { startEngine } from './engine.ts'
 import { type Answers, askPairs, describePairs, instances, longDocuments, measureAnswers, tuningDocuments } from './instruct.ts'
 import { type Measures, measure, measureSteps } from './measure.ts'
@@ -24,6 +26,7 @@ import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
 import { checkLengths, describeTexts, describeTokens, readTexts } from './texts.ts'
 import { endOfTextId, loadTokenizer, tokenizerFiles, trainTokenizer } from './tokenizer.ts'
+import { watchTraining } from './watch.ts'
 
 const settings = readSettings(process.argv.slice(2))
 const { shortLength, longLength, tokensPerBatch } = settings
@@ -92,7 +95,12 @@ interface TrainingStage {
   readonly peak: number
 }
 
-/** Trains `params` in place: AdamW, cosine with warm-up, clipping, checkpoints; goes on from the newest whole checkpoint. Saves a Hugging Face folder. */
+const watch = await watchTraining(settings.watch)
+
+/**
+ * Trains `params` in place: AdamW, cosine with warm-up, clipping, checkpoints; goes on from the newest whole checkpoint. Saves a Hugging
+ * Face folder. Ctrl-C finishes the step, saves and ends the process.
+ */
 async function trainModel({ id, config, params, rows, rowLength, steps, peak }: TrainingStage): Promise<Training> {
   const dir = run.path('checkpoints', id)
   const { path, skipped } = await latestCheckpoint(dir)
@@ -103,23 +111,33 @@ async function trainModel({ id, config, params, rows, rowLength, steps, peak }: 
   const file = run.path('metrics', `${id}.jsonl`)
   const log = await metricsLog(file, { resume })
   const bar = progress(`training ${id}`, steps)
+  const signals = stopSignals()
+  const draw = watch.training(id, languageModel(params, config, tokensPerBatch), validationRows[0]!.subarray(0, rowLength), tokenizer)
   let peakBytes = 0
   for await (const report of train({
     params,
     loss: (params, batch) => loss(params, config, batch),
     batches: data,
+    tokens: () => tokensPerBatch,
     learningRate: cosine({ peak, totalSteps: steps, warmupSteps: Math.ceil(steps / 20), floor: peak / 10 }),
     optimizer: adamw(), // β 0.9/0.95, decay 0.1, as Llama 2
     clipNorm: 1,
     totalSteps: steps,
     resume,
+    stop: signals.stop,
     checkpoint: { dir, every: settings.checkpointEvery, keepLast: 1, data: data.state },
   })) {
     await log(report)
+    await draw(report)
     peakBytes = Math.max(peakBytes, engine.bytes())
     bar.update(report.step, `loss ${report.loss.toFixed(3)}, ${((tokensPerBatch * 1000) / report.milliseconds).toFixed(0)} tokens/s`)
   }
   bar.stop()
+  if (signals.exitCode() !== undefined) {
+    console.log('  saved; the same command goes on from here')
+    process.exit(signals.exitCode())
+  }
+  signals.release()
   await savePretrained(run.path('models', id), { params, config, tokenizer: tokenizerFiles(tokenizerJson) })
   const validation = await languageModel(params, config, tokensPerBatch).tokenLosses(
     validationRows.map((row) => row.subarray(0, rowLength)),
@@ -285,3 +303,14 @@ writeReport(run.path('report.html'), {
 })
 gatherMetrics(run.path('metrics'), run.path('metrics.jsonl'), run.finished)
 console.log(`\nreport  ${run.path('report.html')}\nmodels  ${run.path('models')}`)
+
+// ---- 9. ask the tuned model ---------------------------------------------------------------------------------------------------------------
+if (settings.chat !== undefined)
+  await withModel(`seed-${settings.seeds[0]}-instruct-whole`, (params, config) =>
+    chat(languageModel(params, config, tokensPerBatch), {
+      document: settings.chat === true ? longTest[0]!.text : readFileSync(settings.chat!, 'utf8'),
+      tokenizer,
+      longLength,
+      examples: heldOutPairs.pairs.filter(({ documentId }) => documentId === longTest[0]!.id).map(({ question }) => question),
+    }),
+  )

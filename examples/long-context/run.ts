@@ -23,7 +23,7 @@ export interface Run {
 }
 
 // these only say where and how, not what: a run may go on with others
-const free = ['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds']
+const free = ['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds', 'watch', 'chat']
 // these matter from the first pair on
 const freeUntilPairs = ['chatUrl', 'chatModel']
 

@@ -57,6 +57,14 @@ const schema = z.strictObject({
   evalDocuments: count(2).default(12).describe('held-out documents per measurement'),
   evalTrials: count().default(4).describe('pass keys per length and depth'),
   pairs: count(4).default(120).describe('question/answer pairs to ask for'),
+  watch: z
+    .preprocess((value) => (value === true ? 0 : value), count(0))
+    .optional()
+    .describe('draw the training under way on a page on this machine, at this port or a free one'),
+  chat: z
+    .union([z.literal(true), z.string().min(1)])
+    .optional()
+    .describe('at the end, ask the tuned model about this .txt or .md document, or a held-out one'),
   chatUrl: z.url().optional().describe('OpenAI-compatible server that writes the pairs, for example http://127.0.0.1:11434/v1'),
   chatModel: z.string().min(1).optional().describe('model name on that server (API key from OPENAI_API_KEY)'),
 })
@@ -105,6 +113,7 @@ const presets: Record<string, Partial<Settings>> = {
   },
 }
 
+const placeholders: Readonly<Record<string, string>> = { texts: '<paths...>', watch: '[port]', chat: '[document]' }
 const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** Settings from `argv` (without node and script). Prints help and exits for `--help`; throws an Error that names option, value and rule. */
@@ -117,7 +126,7 @@ export function readSettings(argv: readonly string[]): Settings {
   for (const [key, field] of Object.entries(schema.shape)) {
     const fallback =
       field instanceof z.ZodDefault ? ` (default: ${String(schema.shape[key as keyof Settings].safeParse(undefined).data)})` : ''
-    command.option(`--${kebab(key)} <${key === 'texts' ? 'paths...' : 'value'}>`, `${field.description ?? ''}${fallback}`)
+    command.option(`--${kebab(key)} ${placeholders[key] ?? '<value>'}`, `${field.description ?? ''}${fallback}`)
   }
   // pnpm hands on the `--` of `pnpm start -- --help`
   const flags = command

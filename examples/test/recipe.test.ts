@@ -16,11 +16,11 @@ const tiny = (
   .flatMap((setting) => setting.split('='))
   .map((word, i) => (i % 2 === 0 ? `--${word}` : word))
 
-/** Runs the recipe; with `killAfter`, SIGKILL as soon as that many milliseconds have passed since a title not in `seen` was printed. */
+/** Runs the recipe; with `kill`, a signal as soon as that many milliseconds have passed since a title not in `seen` was printed. */
 function recipe(
   name: string,
   args: readonly string[] = [],
-  kill?: { seen: Set<string>; after: number },
+  kill?: { seen: Set<string>; after: number; signal: 'SIGKILL' | 'SIGINT' },
 ): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [
     '--import',
@@ -34,6 +34,7 @@ function recipe(
     ...tiny,
     ...args,
   ])
+  child.stdin.end('What is it?\n') // for --chat
   let output = ''
   child.stderr.on('data', (text) => (output += text))
   child.stdout.on('data', (text) => {
@@ -42,13 +43,14 @@ function recipe(
     const fresh = titles.find((title) => kill && !kill.seen.has(title))
     if (!kill || fresh === undefined || child.killed) return
     kill.seen.add(fresh)
-    setTimeout(() => child.kill('SIGKILL'), kill.after)
+    setTimeout(() => child.kill(kill.signal), kill.after)
   })
   return new Promise((done) => child.on('close', (code) => done({ code, output })))
 }
 
-/** All steps and measurements, times aside. */
-const metrics = (name: string) => readFileSync(join(runs, name, 'metrics.jsonl'), 'utf8').replace(/"milliseconds":[\d.e+-]+/g, '')
+/** All steps and measurements; times, and where it was saved and stopped, aside. */
+const metrics = (name: string) =>
+  readFileSync(join(runs, name, 'metrics.jsonl'), 'utf8').replace(/,"(milliseconds":[\d.e+-]+|stopped":"stop"|checkpoint":"step-\d+")/g, '')
 
 describe('the recipe', () => {
   it('ends in a report, models and metrics', { timeout: 240_000 }, async () => {
@@ -66,14 +68,23 @@ describe('the recipe', () => {
     expect(config('rope')).toMatchObject({ rope_theta: 10_000, rope_scaling: null })
   })
 
-  it('killed in every stage, gives the same numbers to the last digit', { timeout: 600_000 }, async () => {
+  it('answers questions about a document', { timeout: 60_000 }, async () => {
+    const { code, output } = await recipe('whole', ['--chat'])
+    expect(output).toMatch(/Ask about “.{100}…” \([\d,]+ characters; an empty line ends\)\n( {2}for example: .+\n)+/)
+    expect(code).toBe(0)
+  })
+
+  it('killed or stopped in every stage, gives the same numbers to the last digit', { timeout: 600_000 }, async () => {
     const seen = new Set<string>()
     let kills = -1
+    let saved = 0
     let result: Awaited<ReturnType<typeof recipe>>
     do {
       kills++
-      result = await recipe('killed', [], { seen, after: (37 * kills) % 150 })
-    } while (result.code === null && kills < 40)
+      result = await recipe('killed', [], { seen, after: (37 * kills) % 150, signal: kills % 3 === 1 ? 'SIGINT' : 'SIGKILL' })
+      if (result.code === 130 && result.output.includes('saved; the same command goes on from here')) saved++
+    } while ((result.code === null || result.code === 130) && kills < 40)
+    expect(saved).toBeGreaterThan(0)
     expect(result.output).toContain('report.html')
     expect(kills).toBeGreaterThan(8)
     expect(metrics('killed')).toBe(metrics('whole'))
