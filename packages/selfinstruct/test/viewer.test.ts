@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { chromium as playwright } from 'playwright'
-import type { Outcome } from 'selfinstruct'
+import type { Outcome, Rejection } from 'selfinstruct'
 import { viewerPage } from 'selfinstruct/viewer'
 import { expect, it } from 'vitest'
 
@@ -33,7 +33,7 @@ const pair = (i: number, more: Partial<Outcome & { kind: 'pair' }> = {}): Outcom
   critique: 'It is right. <verdict>yes</verdict>',
   ...more,
 })
-const rejection = (i: number): Outcome => ({
+const rejection = (i: number): Rejection => ({
   kind: 'rejection',
   documentId: `document ${i % 50}`,
   promptKind: 'normal',
