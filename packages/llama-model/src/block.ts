@@ -27,6 +27,9 @@ export interface Pass {
 /** From here on (in multiples of C) attention is so much of the work that computing the MLP's products twice costs less than 4 %. */
 const longRow = 24
 
+/** Whether a layer keeps the MLP's two products for the gradient. */
+export const keepsProducts = ({ hiddenSize }: LlamaConfig, rowLength: number): boolean => rowLength <= longRow * hiddenSize
+
 /**
  * One layer of the network on the residual stream x [N, C], `N = B·T` tokens: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
  * Everything stays in the layout [B, T, heads, D]: no transposes.
@@ -76,7 +79,7 @@ function addMlpTo(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const isAdapted = ['gate', 'up', 'down'].some((name) => hasLora(moduleOf(layer, `mlp.${name}_proj`), pass))
   if (!config.mlpBias && !isAdapted) {
     const weights = { norm: norm!, gate: gate!, up: up!, down: down! }
-    const products = onlyGradient ? 'onlyGradient' : length <= longRow * config.hiddenSize ? 'keep' : 'computeAgain'
+    const products = onlyGradient ? 'onlyGradient' : keepsProducts(config, length) ? 'keep' : 'computeAgain'
     return addMlp(x_NC, weights, config.rmsNormEps, products)
   }
   // no released model has these biases, and a LoRA wants x itself: separate ops

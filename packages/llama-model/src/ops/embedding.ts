@@ -12,6 +12,7 @@ const op: Op = {
   name: 'LlamaEmbedding',
   saved: ['ids'],
   outputs: 1,
+  inner: true,
   forward: ({ weight, ids }) => [tf.gather(weight!, ids as tf.Tensor1D)],
   backward: (dy, [ids], { numTokens }) => ({ weight: sumById(dy, ids as tf.Tensor1D, numTokens as number) }),
 }

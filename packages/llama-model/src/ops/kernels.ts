@@ -15,6 +15,8 @@ export interface Op {
   readonly saved: readonly string[]
   /** Number of outputs; the first is the result. */
   readonly outputs: number
+  /** The result never leaves the model, so that its gradient is nobody else's. */
+  readonly inner: boolean
   readonly forward: (inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) => tf.Tensor[]
   /** Gradients by input name, from that of the result, the saved inputs and the outputs but the first. */
   readonly backward: (dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAttrMap) => Record<string, tf.Tensor>
@@ -25,7 +27,7 @@ export interface Op {
  * never sees (`tf.customGrad` takes them for a leak), and what happens inside leaves nothing on the tape.
  */
 export function runOp(
-  { name, saved, outputs, forward, backward }: Op,
+  { name, saved, outputs, inner, forward, backward }: Op,
   inputs: Record<string, tf.Tensor>,
   attrs: tf.NamedAttrMap = {},
 ): tf.Tensor {
@@ -39,9 +41,11 @@ export function runOp(
       inputsToSave: [...saved],
       outputsToSave: Array.from({ length: outputs }, (_, i) => i > 0),
       gradFunc(dys, tensors, attrs) {
-        const dy = Array.isArray(dys) ? dys[0]! : dys
+        const [dy, ...zeros] = Array.isArray(dys) ? (dys as [tf.Tensor, ...tf.Tensor[]]) : [dys]
+        tf.dispose(zeros) // tfjs makes them for the outputs that nobody sees
         const gradients = tf.tidy(() => backward(dy, tensors, attrs))
-        if (tf.engine().state.gradientDepth === 0) tf.dispose(tensors) // tfjs would keep them until the whole backward pass is over
+        // tfjs would keep them until the whole backward pass is over
+        if (tf.engine().state.gradientDepth === 0) tf.dispose(inner ? [tensors, dy] : tensors)
         return Object.fromEntries(Object.entries(gradients).map(([key, gradient]) => [key, () => gradient]))
       },
     })

@@ -12,6 +12,7 @@ const linearOp: Op = {
   name: 'LlamaLinear',
   saved: ['x', 'weight'],
   outputs: 1,
+  inner: true,
   forward: ({ x, weight }, { shape }) => [tf.reshape(tf.matMul(x!, weight!, false, true), shape as number[])],
   backward: (dy, [x, weight]) => gradients(rows(dy, weight!.shape[0]!), x!, weight!),
 }
@@ -20,6 +21,7 @@ const addLinearOp: Op = {
   name: 'LlamaAddLinear',
   saved: ['x', 'weight'],
   outputs: 1,
+  inner: true,
   forward: ({ residual, x, weight }) => [tf.add(residual!, tf.matMul(rows(x!, weight!.shape[1]!), weight!, false, true))],
   backward: (dy, [x, weight]) => ({ residual: tf.reshape(dy, dy.shape), ...gradients(dy, x!, weight!) }),
 }

@@ -26,6 +26,7 @@ const op: Op = {
   name: 'LlamaAddMlp',
   saved: ['x', 'norm', 'gate', 'up', 'down'],
   outputs: 3,
+  inner: true,
   forward({ x, norm, gate, up, down }, { epsilon, mode }) {
     if (mode === 'onlyGradient') return [tf.reshape(x!, x!.shape)]
     const [gated, upped] = products(x!, norm!, gate!, up!, epsilon as number)

@@ -8,6 +8,7 @@ const op: Op = {
   name: 'LlamaRmsNorm',
   saved: ['x', 'weight'],
   outputs: 2,
+  inner: true,
   forward: ({ x, weight }, { epsilon }) => normForward(x!, weight!, epsilon as number),
   backward(dy, [x, weight, inverse]) {
     const [dx, dWeight] = normBackward(x!, weight!, inverse!, dy)

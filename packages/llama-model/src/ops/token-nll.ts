@@ -24,6 +24,7 @@ const meanOp: Op = {
   name: 'LlamaMeanNll',
   saved: [],
   outputs: 3,
+  inner: false,
   forward({ hidden, weight, targets, shares }) {
     const inputs = { hidden: hidden!, weight: weight!, targets: targets!, dLosses: shares! }
     const [losses, dHidden, dWeight] = runKernel('LinearCrossEntropyWithGrad', inputs)
@@ -36,6 +37,7 @@ const op: Op = {
   name: 'LlamaTokenNll',
   saved: ['hidden', 'weight', 'targets'],
   outputs: 2,
+  inner: false,
   forward({ hidden, weight, targets }) {
     if (hasKernel('LinearCrossEntropy')) return runKernel('LinearCrossEntropy', { hidden: hidden!, weight: weight!, targets: targets! })
     return forwardInChunks(hidden!, weight!, targets!)
