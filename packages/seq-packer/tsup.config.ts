@@ -5,5 +5,6 @@ export default library({
   tfjs: 'src/tfjs.ts',
   parquet: 'src/parquet/index.ts',
   node: 'src/node.ts',
+  'tokenize-worker': 'src/node/tokenize-worker.ts',
   cli: 'src/cli/main.ts',
 })

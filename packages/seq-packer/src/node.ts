@@ -1,2 +1,7 @@
+export type { WordPattern } from './node/bpe/split-words.ts'
+export { type TrainOptions, type TrainProgress, trainTokenizer } from './node/bpe/train-tokenizer.ts'
+export type { FileRecord, Manifest, ShardRecord, ShardSettings } from './node/manifest.ts'
+export { openShards, type ShardReader } from './node/open-shards.ts'
 export { readDocuments } from './node/read-documents.ts'
 export type { Problem, ReadOptions, TextDocument } from './node/text-document.ts'
+export { type TokenizeOptions, type TokenizeProgress, tokenizeToShards } from './node/tokenize-to-shards.ts'

@@ -1,31 +1,19 @@
 // The command line as a user meets it: in processes of its own.
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { readRows } from 'seq-packer/parquet'
 import { afterAll, describe, expect, it } from 'vitest'
 import { valuesOf } from '../src/cli/command.ts'
 import { inspect } from '../src/cli/inspect.ts'
 import { mix } from '../src/cli/mix.ts'
 import { pack } from '../src/cli/pack.ts'
+import { node, options, run } from './command-line.ts'
 import { segmentsOf } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'seq-packer-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-const main = resolve(import.meta.dirname, '../src/cli/main.ts')
-const node = ['--import', 'tsx', '--conditions=@repo/source', main]
-const options = { cwd: import.meta.dirname }
-
-function run(command: string, shell?: string): Promise<{ code: number; output: string }> {
-  const [file, args]: [string, string[]] = shell
-    ? ['bash', ['-c', `${shell}; exec "$0" "$@"`, process.execPath, ...node, ...command.split(' ')]]
-    : [process.execPath, [...node, ...command.split(' ')]]
-  return new Promise((done) =>
-    execFile(file, args, options, (error, out, err) => done({ code: Number(error?.code ?? 0), output: out + err })),
-  )
-}
-
 /** Without the process, for what is refused. */
 async function inProcess(line: string): Promise<void> {
   const [word, ...argv] = line.split(' ')

@@ -59,7 +59,7 @@ describe('readDocuments', () => {
   })
 
   it('gives any texts back as they are, plain and compressed, whatever their lines end with', async () => {
-    const text = fc.string({ unit: 'binary', minLength: 1 }).filter((own) => /\S/.test(own) && own.isWellFormed())
+    const text = fc.string({ unit: 'binary', minLength: 1 }).filter((own) => /\S/.test(own) && !/\p{Surrogate}/u.test(own))
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(text, { maxLength: 20 }), fc.constantFrom('\n', '\r\n'), fc.boolean(), async (own, end, last) => {
         const content = own.map((value) => JSON.stringify({ text: value })).join(end) + (last ? end : '')

@@ -5,12 +5,14 @@ import { type Command, helpOf, valuesOf } from './command.ts'
 import { inspect } from './inspect.ts'
 import { mix } from './mix.ts'
 import { pack } from './pack.ts'
+import { tokenize } from './tokenize.ts'
+import { trainTokenizer } from './train-tokenizer.ts'
 
-const commands: readonly Command[] = [mix, pack, inspect]
+const commands: readonly Command[] = [trainTokenizer, tokenize, mix, pack, inspect]
 
 const usage = `seq-packer COMMAND …
 
-${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+${commands.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
 
 seq-packer COMMAND --help says more.
 `

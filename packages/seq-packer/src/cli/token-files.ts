@@ -1,6 +1,8 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
+import { manifestFile } from '../node/manifest.ts'
+import { openShards } from '../node/open-shards.ts'
 import type { Document, Stored } from '../types.ts'
 
 /** Documents of one source on disk. */
@@ -12,11 +14,12 @@ export interface TokenSource extends Stored<Document> {
 const block = 2 ** 20
 
 /**
- * Tokenised documents of a file or of all files in a folder: .jsonl, each line `{ "input_ids": [...], "id"?: "…" }`, or .parquet with a
+ * Tokenised documents: a folder of shards that `tokenize` made; or a file or all files in a folder: .jsonl, each line `{ "input_ids": [...], "id"?: "…" }`, or .parquet with a
  * column `input_ids`. Of JSONL only lengths and places are held.
  * @throws Error with file and line for what is no document.
  */
 export async function openTokens(source: string, path: string, qualityField?: string): Promise<TokenSource> {
+  if (existsSync(join(path, manifestFile))) return openFolderOfShards(source, path, qualityField)
   const parts: TokenSource[] = []
   for (const file of filesOf(path))
     parts.push(file.endsWith('.jsonl') ? openLines(source, file, qualityField) : await openParquet(source, file, qualityField))
@@ -39,13 +42,20 @@ export async function openTokens(source: string, path: string, qualityField?: st
   }
 }
 
+function openFolderOfShards(source: string, path: string, qualityField: string | undefined): TokenSource {
+  if (qualityField !== undefined)
+    throw new RangeError(`${path} has no '${qualityField}': shards hold tokens only. Give JSONL or Parquet with input_ids and the score.`)
+  const { lengths, at } = openShards(path)
+  return { lengths, at: (index) => ({ ...at(index), source }), quality: undefined }
+}
+
 function filesOf(path: string): string[] {
   if (!existsSync(path)) throw new RangeError(`${path} does not exist. Is the path right?`)
   if (!statSync(path).isDirectory()) return [path]
   const files = readdirSync(path, { recursive: true, encoding: 'utf8' })
     .filter((name) => ['.jsonl', '.parquet'].includes(extname(name)))
     .sort()
-  if (files.length === 0) throw new RangeError(`${path} holds no .jsonl or .parquet file. Tokenise the texts first.`)
+  if (files.length === 0) throw new RangeError(`${path} holds no .jsonl or .parquet file. Tokenise the texts first: seq-packer tokenize.`)
   return files.map((name) => join(path, name))
 }
 

@@ -33,6 +33,8 @@ function textOfLine(line: string, field: string, idField: string | undefined): T
     const found = names.includes(field) ? `'${field}' is ${JSON.stringify(text).slice(0, 40)}, no text` : `no '${field}'`
     return fault('field', `${found}; it has ${names.join(', ') || 'no members'}. Name the field that holds the text.`)
   }
+  if (/\\u[dD]/.test(line) && /\p{Surrogate}/u.test(text))
+    return fault('encoding', `'${field}' has half a surrogate pair, such as \\ud83d alone; no UTF-8 can hold it. Replace it.`)
   if (isBlank(text)) return fault('empty', 'the document is empty. Leave it out.')
   if (idField === undefined) return { text }
   const id = member(value, idField)
