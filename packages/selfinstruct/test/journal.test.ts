@@ -1,8 +1,9 @@
-import { appendFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Complete } from 'selfinstruct'
-import { openJournal } from 'selfinstruct/node'
+import { compactJournal, openJournal } from 'selfinstruct/node'
 import { expect, it } from 'vitest'
 
 const fresh = () => join(mkdtempSync(join(tmpdir(), 'journal-')), 'journal.jsonl')
@@ -83,4 +84,72 @@ it('refuses a file that is no journal, and leaves it as it is', async () => {
   writeFileSync(path, 'Dear diary')
   await expect(openJournal(path, { run })).rejects.toThrow('is no journal; it begins with "Dear diary". Choose another path.')
   expect(readFileSync(path, 'utf8')).toBe('Dear diary')
+})
+
+it('a journal of another run that was cut off within its first line stays as it is, one that may be of this run goes on', async () => {
+  const path = fresh()
+  await fill(path, 2)
+  const header = readFileSync(path, 'utf8').split('\n')[0]!
+  for (const length of [30, header.length - 2]) {
+    writeFileSync(path, header.slice(0, length).replace('"m"', '"other"'))
+    const before = readFileSync(path, 'utf8')
+    const opened = openJournal(path, { run })
+    if (before.includes('other')) await expect(opened).rejects.toThrow('belongs to another run')
+    else await (await opened).close()
+    expect(readFileSync(path, 'utf8')).toBe(before.includes('other') ? before : `${header}\n`)
+  }
+})
+
+it('compacts: no damaged line, no line that a later one replaces, all replies', async () => {
+  const path = fresh()
+  const replies = await fill(path, 5)
+  const [header, first, ...others] = readFileSync(path, 'utf8').split('\n').slice(0, -1)
+  const older = first!.replace('reply 1', 'an older reply')
+  writeFileSync(path, [header, older, '{"key": 7}', ...others, first, '', '{"key":"cut o'].join('\n'))
+  expect(await compactJournal(path)).toEqual({ kept: 5, dropped: 4 })
+  expect(readFileSync(path, 'utf8')).toBe(`${[header, ...others, first].join('\n')}\n`)
+  const journal = await openJournal(path, { run })
+  const { complete, asked } = counting()
+  const again = await Promise.all(replies.map((_, i) => journal.remember(complete)(ask(i), { seed: i })))
+  await journal.close()
+  expect([again, asked, journal.damaged]).toEqual([replies, [], 0])
+  writeFileSync(path, 'Dear diary\n')
+  await expect(compactJournal(path)).rejects.toThrow('is no journal')
+  await expect(compactJournal(`${path}.not`)).rejects.toThrow('holds no journal')
+})
+
+it('on a full disk calls fail with one clear line, and what was there is safe and goes on once there is room', async ({ skip }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'journal-'))
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]).status !== 0) return skip('may not mount a small disk')
+  try {
+    const path = join(folder, 'journal.jsonl')
+    const complete: Complete = async ([message]) => `${message!.content} ${'x'.repeat(1000)}`
+    const journal = await openJournal(path, { run })
+    const results = await Promise.allSettled(
+      Array.from({ length: 200 }, async (_, i) => {
+        await new Promise((resolve) => setTimeout(resolve, i))
+        return journal.remember(complete)(ask(i))
+      }),
+    )
+    await journal.close()
+    const failures = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason)
+    const kept = results.length - failures.length
+    expect(kept).toBeGreaterThan(10)
+    expect(failures.length).toBeGreaterThan(10)
+    expect(failures[0].message).toBe(
+      `openJournal: '${path}' cannot be written (ENOSPC: no space left on device, write). Its ${kept} replies are safe; make room, then resume.`,
+    )
+    expect(failures[0].fatal).toBe(true)
+    const full = join(folder, 'full')
+    expect(() => writeFileSync(full, 'x'.repeat(100_000))).toThrow('ENOSPC')
+    await expect(openJournal(join(folder, 'other.jsonl'), { run })).rejects.toThrow('cannot be written (ENOSPC')
+    await expect(compactJournal(path)).rejects.toThrow('ENOSPC')
+    rmSync(full)
+    const resumed = await openJournal(path, { run })
+    expect([resumed.size(), resumed.damaged]).toEqual([kept, 0])
+    expect(await resumed.remember(counting().complete)(ask(0))).toContain('xxx')
+    await resumed.close()
+  } finally {
+    spawnSync('umount', [folder])
+  }
 })

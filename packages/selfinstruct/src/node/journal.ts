@@ -29,11 +29,18 @@ export async function openJournal(path: string, { run }: { readonly run: unknown
   let queue: { line: Buffer; key: string; done: () => void; failed: (error: Error) => void }[] = []
   let writing: Promise<void> | undefined
 
-  await file.truncate(end)
-  if (end === 0) {
-    await file.write(header, 0)
-    await file.datasync()
-    end = Buffer.byteLength(header)
+  try {
+    await file.truncate(end)
+    if (end === 0) {
+      await writeWhole(file, Buffer.from(header), 0)
+      await file.datasync()
+      end = Buffer.byteLength(header)
+    }
+  } catch (error) {
+    await file.close()
+    throw new Error(
+      `openJournal: '${path}' cannot be written (${error instanceof Error ? error.message : error}). Make room, or choose another path.`,
+    )
   }
   /** All lines that came in meanwhile share one write and one sync. */
   const drain = async (): Promise<void> => {
@@ -66,6 +73,7 @@ export async function openJournal(path: string, { run }: { readonly run: unknown
   }
   const append = (key: string, reply: string): Promise<void> =>
     new Promise((done, failed) => {
+      if (broken) return failed(broken)
       queue.push({ line: Buffer.from(`${JSON.stringify({ key, reply })}\n`), key, done, failed })
       writing ??= drain()
     })
