@@ -1,0 +1,2 @@
+export { type CompleteOptions, chat, complete, type TextModel, type TextPart } from './complete.ts'
+export { type Message, makeTokenizer, type TextTokenizer, type TokenizerFiles } from './tokenizer.ts'
