@@ -28,7 +28,7 @@ export interface TextPart {
 }
 
 /**
- * Continues a text, or tokens, piece by piece. Stops at `config.eosTokenId` and the tokenizer's own end token unless `stopTokens` says otherwise.
+ * Continues a text, or tokens, piece by piece. Stops at `config.eosTokenId` and the tokenizer's `endTokens` unless `stopTokens` says otherwise.
  * All is freed at the end, at a `break` and when something throws.
  * @throws as `generate`, when called
  */
@@ -53,7 +53,7 @@ export const chat = (model: TextModel, messages: readonly Message[], options: Co
 
 const endTokens = ({ config, tokenizer }: TextModel): number[] => [
   ...(config.eosTokenId === null ? [] : [config.eosTokenId].flat()),
-  ...(tokenizer.endToken === undefined ? [] : [tokenizer.endToken]),
+  ...tokenizer.endTokens,
 ]
 
 async function* parts(

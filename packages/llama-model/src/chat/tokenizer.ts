@@ -17,22 +17,24 @@ export interface TextTokenizer {
   spell(token: number): string
   /** Tokens of a conversation by the model's chat template, up to where the assistant begins. @throws Error where the model has none */
   encodeChat(messages: readonly Message[]): number[]
-  /** What a text or a turn ends with; undefined where the files name none. */
-  readonly endToken: number | undefined
+  /** What a text or a turn ends with, by `tokenizer_config.json` and `generation_config.json`. */
+  readonly endTokens: readonly number[]
 }
 
 /** Files of a tokenizer by name, as `loadPretrained` returns them. */
 export type TokenizerFiles = Readonly<Record<string, string>>
 
 /**
- * The tokenizer of a model from its `tokenizer.json` (by @huggingface/tokenizers), `tokenizer_config.json` and, where there is one,
- * `chat_template.jinja` (by @huggingface/jinja).
+ * The tokenizer of a model from its `tokenizer.json` (by @huggingface/tokenizers) and, where there are such, `tokenizer_config.json`,
+ * `chat_template.jinja` (by @huggingface/jinja) and `generation_config.json`.
  * @throws Error that names the file when one is missing or cannot be read
  */
 export function makeTokenizer(files: TokenizerFiles): TextTokenizer {
   const settings = files['tokenizer_config.json'] === undefined ? {} : parse(files, 'tokenizer_config.json')
   const tokenizer = new Tokenizer(parse(files, 'tokenizer.json'), settings)
   const names = specialNames(settings)
+  const { eos_token_id: ends = [] } = files['generation_config.json'] === undefined ? {} : parse(files, 'generation_config.json')
+  const generated = [ends].flat().filter((token) => typeof token === 'number')
   let template: Template | undefined
   return {
     encode: (text, { specialTokens = true } = {}) => tokenizer.encode(text, { add_special_tokens: specialTokens }).ids,
@@ -44,7 +46,7 @@ export function makeTokenizer(files: TokenizerFiles): TextTokenizer {
       const text = template.render({ ...names, messages, add_generation_prompt: true })
       return tokenizer.encode(text, { add_special_tokens: false }).ids
     },
-    endToken: names.eos_token === undefined ? undefined : tokenizer.token_to_id(names.eos_token),
+    endTokens: [...new Set([names.eos_token === undefined ? [] : (tokenizer.token_to_id(names.eos_token) ?? []), generated].flat())],
   }
 }
 
