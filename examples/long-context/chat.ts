@@ -1,7 +1,7 @@
 // --chat: questions about a document, in the terminal.
 import { createInterface } from 'node:readline/promises'
 import type { LanguageModel } from 'long-context-eval'
-import { promptOf } from './instruct.ts'
+import { fittingText, instructionTemplate } from 'selfinstruct'
 import type { TextTokenizer } from './tokenizer.ts'
 
 export interface ChatOptions {
@@ -26,9 +26,14 @@ export async function chat(model: LanguageModel, { document, tokenizer, longLeng
   for await (const line of terminal) {
     const question = line.trim()
     if (question === '') break
-    const prompt = promptOf({ kind: 'normal', document, question }, tokenizer, longLength - answerTokens - 1)
-    const made = await model.generate(Int32Array.from(prompt), { maxNewTokens: answerTokens })
-    console.log(tokenizer.decode(made).trim())
+    const promptOf = (piece: string) => tokenizer.encode(instructionTemplate({ kind: 'normal', document: piece, question }))
+    const room = longLength - answerTokens - 1
+    const piece = fittingText(document, [{ start: 0, end: 0 }], { room, count: (piece) => promptOf(piece).length })
+    if (piece === undefined) console.log(`(the question does not fit into ${room} tokens)`)
+    else {
+      const made = await model.generate(Int32Array.from(promptOf(piece)), { maxNewTokens: answerTokens })
+      console.log(tokenizer.decode(made).trim())
+    }
     terminal.prompt()
   }
   terminal.close()

@@ -1,9 +1,9 @@
 // Stages 6 and 7: question/answer pairs about long documents, and the rows that teach them.
-import { exactMatch, type LanguageModel, tokenF1 } from 'long-context-eval'
-import { extractiveComplete, instructionTemplate, type PromptKind, selfInstruct } from 'selfinstruct'
+import { exactMatch, type LanguageModel, rougeL, tokenF1 } from 'long-context-eval'
+import { chatDocument, conversation, type Exercise, extractiveComplete, instance, selfInstruct } from 'selfinstruct'
+import { openJournal } from 'selfinstruct/node'
 import { openAICompatible } from 'selfinstruct/openai'
 import type { Document } from 'seq-packer'
-import { remember } from './remember.ts'
 import { mean } from './report/statistics.ts'
 import { describeCounts, type TokenisedText } from './texts.ts'
 import { endOfTextId, type TextTokenizer } from './tokenizer.ts'
@@ -16,7 +16,7 @@ export interface LongDocument {
 export interface Pairs {
   /** Who wrote the pairs, for the report. */
   readonly author: string
-  readonly pairs: readonly { documentId: string; promptKind: PromptKind; question: string; answer: string }[]
+  readonly pairs: readonly Exercise[]
   /** How many were rejected, by reason. */
   readonly rejected: Readonly<Record<string, number>>
 }
@@ -26,14 +26,14 @@ export interface AskOptions {
   readonly chatModel?: string | undefined
   /** How many pairs to ask for. */
   readonly pairs: number
-  /** Every answer of the chat model is kept here as it comes. */
-  readonly answersFile: string
+  /** Path of the journal that keeps every answer of this author as it comes. */
+  readonly journalOf: (author: string) => string
   readonly onProgress: (done: number) => void
 }
 
 /** Stage 6 (paper §2.2, §4.3): a chat model writes a question and an answer about a random chunk, then checks its own answer. */
 export async function askPairs(documents: readonly LongDocument[], options: AskOptions): Promise<Pairs> {
-  const { chatUrl, chatModel, pairs: wanted, answersFile, onProgress } = options
+  const { chatUrl, chatModel, pairs: wanted, journalOf, onProgress } = options
   const asked = documents.slice(0, wanted)
   const [complete, author] =
     chatUrl !== undefined && chatModel !== undefined
@@ -42,12 +42,14 @@ export async function askPairs(documents: readonly LongDocument[], options: AskO
           `${chatModel} at ${chatUrl}`,
         ]
       : [extractiveComplete({ seed: 1 }), 'the built-in extractive generator (no language model)']
-  const pairs: Pairs['pairs'][number][] = []
+  const pairs: Exercise[] = []
   const rejected: Record<string, number> = {}
   let done = 0
+  const answersFile = journalOf(author)
+  const journal = await openJournal(answersFile, { run: author })
   for await (const outcome of selfInstruct({
     documents: asked,
-    complete: remember(complete, author, answersFile),
+    complete: journal.remember(complete),
     kinds: ['normal', 'short'],
     pairsPerDocument: Math.ceil(wanted / asked.length),
     chunkCharacters: 600,
@@ -55,9 +57,13 @@ export async function askPairs(documents: readonly LongDocument[], options: AskO
     seed: 1,
   })) {
     if (outcome.kind === 'rejection') rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
-    else pairs.push({ documentId: outcome.documentId, promptKind: outcome.promptKind, question: outcome.question, answer: outcome.answer })
+    else {
+      const { documentId, promptKind, question, answer, chunks } = outcome
+      pairs.push({ documentId, promptKind, question, answer, chunks })
+    }
     onProgress(++done)
   }
+  await journal.close()
   if (pairs.length === 0)
     throw new Error(
       `self-instruct: ${author} gave no usable pair (${describeCounts(rejected)}); its answers are in ${answersFile}. Try another --chat-model, or delete that file and ask again`,
@@ -80,35 +86,29 @@ export function longDocuments(texts: readonly TokenisedText[], longLength: numbe
   })
 }
 
-export interface Instance {
-  /** Tokens of the template with document and question. */
-  readonly prompt: readonly number[]
-  readonly answer: readonly number[]
+export interface Lesson {
+  /** The whole document, truncated to what fits the context, then question and answer (paper Fig. 11); loss on the answer only. */
+  readonly answers: Document
+  /** The same with loss over the whole sequence, the paper's choice. */
+  readonly whole: Document
+  /** Short chat data: question and answer about the chunk alone. */
+  readonly chat: Document
   readonly question: string
   readonly reference: string
 }
 
-/** Tokens of the paper's template around document and question, the document truncated so that they are at most `most`. */
-export function promptOf(of: Parameters<typeof instructionTemplate>[0], tokenizer: TextTokenizer, most: number): number[] {
-  const whole = tokenizer.encode(instructionTemplate(of))
-  if (whole.length <= most) return whole
-  const document = tokenizer.decode(tokenizer.encode(of.document).slice(0, most - whole.length - 4))
-  return tokenizer.encode(instructionTemplate({ ...of, document }))
-}
-
-/** One instance per pair: the full document, truncated to what fits the context, then question and answer (paper Fig. 11). */
-export function instances(
-  pairs: Pairs['pairs'],
-  documents: readonly LongDocument[],
-  tokenizer: TextTokenizer,
-  longLength: number,
-): Instance[] {
+/** What a model can learn from each pair, or be asked by it. Pairs that do not fit the context are left out. */
+export function lessons(pairs: Pairs['pairs'], documents: readonly LongDocument[], tokenizer: TextTokenizer, longLength: number): Lesson[] {
   const byId = new Map(documents.map((document) => [document.id, document.text]))
-  const fitting = pairs.flatMap(({ documentId, promptKind, question, answer }) => {
-    const reply = [...tokenizer.encode(` ${answer}`), endOfTextId]
-    const room = longLength - reply.length - 1
-    const prompt = promptOf({ kind: promptKind, document: byId.get(documentId)!, question }, tokenizer, room)
-    return prompt.length + reply.length < longLength ? [{ prompt, answer: reply, question, reference: answer }] : []
+  const encoding = { encode: tokenizer.encode, begin: [endOfTextId], end: [endOfTextId] }
+  const fitting = pairs.flatMap((pair, i) => {
+    const text = byId.get(pair.documentId)!
+    const of = { pair, text, contextLength: longLength, ...encoding }
+    const [answers, whole] = [instance({ ...of, promptWeight: 0 }), instance(of)]
+    if (answers.kind === 'rejection' || whole.kind === 'rejection') return []
+    const chunk = pair.chunks.map(({ start, end }) => text.slice(start, end)).join('\n\n')
+    const chat = chatDocument(conversation(pair, chunk), { id: `chat-${i}`, ...encoding })
+    return [{ answers, whole, chat, question: pair.question, reference: pair.answer }]
   })
   if (fitting.length === 0)
     throw new Error(
@@ -117,21 +117,12 @@ export function instances(
   return fitting
 }
 
-/** Rows' documents for tuning: loss over the whole sequence (the paper's choice) or on the answer only. */
-export function tuningDocuments(of: readonly Instance[], loss: 'whole' | 'answers'): Document[] {
-  return of.map(({ prompt, answer }, i) => ({
-    id: `pair-${i}`,
-    source: 'pairs',
-    tokens: [endOfTextId, ...prompt, ...answer],
-    lossWeights: [0, ...prompt.map(() => (loss === 'whole' ? 1 : 0)), ...answer.map(() => 1)],
-  }))
-}
-
 export interface Answers {
   /** Mean loss of held-out answers' tokens (nats). */
   readonly loss: number
-  /** Token F1 and exact match of greedy answers, means in [0, 1]. */
+  /** Token F1, ROUGE-L and exact match of greedy answers, means in [0, 1]. */
   readonly f1: number
+  readonly rougeL: number
   readonly exactMatch: number
   /** Loss of plain held-out text, every token of long rows. */
   readonly textLoss: number
@@ -141,17 +132,19 @@ export interface Answers {
 /** What tuning did: answers to held-out questions about held-out documents, and what became of plain text. */
 export async function measureAnswers(
   model: LanguageModel,
-  of: readonly Instance[],
+  of: readonly Lesson[],
   windows: readonly Int32Array[],
   tokenizer: TextTokenizer,
   onProgress: (done: number) => void,
 ): Promise<Answers> {
   const losses: number[] = []
   const samples: Answers['samples'][number][] = []
-  for (const { prompt, answer, question, reference } of of) {
-    const [own] = await model.tokenLosses([Int32Array.of(endOfTextId, ...prompt, ...answer)])
-    losses.push(...own!.subarray(1 + prompt.length))
-    const made = await model.generate(Int32Array.from(prompt), { maxNewTokens: 32 })
+  for (const { answers, question, reference } of of) {
+    const tokens = Int32Array.from(answers.tokens)
+    const answerFrom = Array.from(answers.lossWeights!).indexOf(1)
+    const [own] = await model.tokenLosses([tokens])
+    losses.push(...own!.subarray(answerFrom))
+    const made = await model.generate(tokens.subarray(1, answerFrom), { maxNewTokens: 32 })
     samples.push({ question, reference, prediction: tokenizer.decode(made).trim() })
     onProgress(samples.length)
   }
@@ -159,6 +152,7 @@ export async function measureAnswers(
   return {
     loss: mean(losses),
     f1: mean(samples.map(({ prediction, reference }) => tokenF1(prediction, reference))),
+    rougeL: mean(samples.map(({ prediction, reference }) => rougeL(prediction, reference).fmeasure)),
     exactMatch: mean(samples.map(({ prediction, reference }) => exactMatch(prediction, reference))),
     textLoss: mean(text),
     samples: samples.slice(0, 4),

@@ -14,14 +14,14 @@ import { batches } from 'seq-packer/tfjs'
 import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, stopSignals, train } from 'trainer'
 import { chat } from './chat.ts'
 import { startEngine } from './engine.ts'
-import { type Answers, askPairs, describePairs, instances, longDocuments, measureAnswers, tuningDocuments } from './instruct.ts'
+import { type Answers, askPairs, describePairs, lessons, longDocuments, measureAnswers } from './instruct.ts'
 import { type Measures, measure, measureSteps } from './measure.ts'
 import { answered, gatherMetrics, measured, summary, type Training, trained } from './metrics.ts'
 import { languageModel, smallLlama } from './model.ts'
 import { progress } from './progress.ts'
 import { writeReport } from './report/report.ts'
-import { type Arm, armNames, arms, type SeedResults, type Tuning } from './report/results.ts'
-import { instanceRows, passageRows, textRows } from './rows.ts'
+import { type Arm, armNames, arms, type SeedResults, type Tuning, tuningNames } from './report/results.ts'
+import { passageRows, textRows, tuningRows } from './rows.ts'
 import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
 import { checkLengths, describeTexts, describeTokens, readTexts } from './texts.ts'
@@ -240,7 +240,12 @@ const ask = (id: string, of: string, from: typeof longTest, wanted: number) =>
     `6. Self-instruct: question/answer pairs from long ${of} documents, checked by their author`,
     async () => {
       const bar = progress('asking', wanted)
-      const pairs = await askPairs(from, { ...settings, pairs: wanted, answersFile: run.path(`${id}.chat.jsonl`), onProgress: bar.update })
+      const pairs = await askPairs(from, {
+        ...settings,
+        pairs: wanted,
+        journalOf: (author: string) => run.path(`${id} by ${author.match(/\w+/g)!.join('-')}.jsonl`),
+        onProgress: bar.update,
+      })
       bar.stop()
       return pairs
     },
@@ -248,23 +253,23 @@ const ask = (id: string, of: string, from: typeof longTest, wanted: number) =>
   )
 const pairs = await ask('pairs', 'training', longTraining, settings.pairs)
 const heldOutPairs = await ask('held-out-pairs', 'test', longTest, Math.ceil(settings.pairs / 5))
-const lessons = instances(pairs.pairs, longTraining, tokenizer, longLength)
-const questions = instances(heldOutPairs.pairs, longTest, tokenizer, longLength)
+const taught = lessons(pairs.pairs, longTraining, tokenizer, longLength)
+const questions = lessons(heldOutPairs.pairs, longTest, tokenizer, longLength)
 
-// ---- 7. instruction tuning of the ABF model: loss over the whole sequence, or on answers only ---------------------------------------------
+// ---- 7. instruction tuning of the ABF model, the arms of Table 9 ---------------------------------------------------------------------------
 const seeds: SeedResults[] = []
 for (const { seed, training, measures } of extended) {
   const answers = {} as Record<Tuning, Answers>
-  for (const tuning of ['before', 'answers', 'whole'] as const) {
+  for (const tuning of Object.keys(tuningNames) as Tuning[]) {
     const model = tuning === 'before' ? `seed-${seed}-abf` : `seed-${seed}-instruct-${tuning}`
     if (tuning !== 'before')
       training[`instruct-${tuning}`] = await run.stage(
         model,
-        `7. Instruct: loss ${tuning === 'whole' ? 'over the whole sequence' : 'on answers only'} (seed ${seed})`,
+        `7. Instruct: ${tuningNames[tuning]} (seed ${seed})`,
         () =>
           withModel(`seed-${seed}-abf`, (params, config) => {
-            const rows = instanceRows(tuningDocuments(lessons, tuning), longLength, seed)
             const { instructSteps: steps, instructPeak: peak } = settings
+            const rows = tuningRows(tuning, taught, { ...sources, rowLength: longLength, steps, seed })
             return trainModel({ id: model, config, params, rows, rowLength: longLength, steps, peak })
           }),
         trained,

@@ -32,6 +32,12 @@ const schema = z.strictObject({
     .optional()
     .describe('folders or files of .txt/.md documents instead of the built-in ones'),
   maxTexts: count(10).default(10_000).describe('use at most this many documents'),
+  dataMix: z
+    .enum(['default', 'remove-long', 'upsample-long', 'new-mix'])
+    .default('default')
+    .describe(
+      'arm of the data mix (paper Table 7): all texts, without long ones, more of long ones, good ones first and more of long ones',
+    ),
   vocabularySize: count(300).default(1024).describe('byte-level BPE vocabulary'),
   hiddenSize: count(8).default(64).describe('channels of the model'),
   intermediateSize: count(8).default(192).describe('width of the SwiGLU layer'),
@@ -47,7 +53,7 @@ const schema = z.strictObject({
   pretrainPeak: rate.default(3e-3).describe('peak learning rate of pretraining'),
   extendSteps: count().default(600).describe('steps of every arm at long context (the paper: a fifth of pretraining)'),
   extendPeak: rate.default(1e-3).describe('peak learning rate of the arms'),
-  instructSteps: count().default(100).describe('steps of every instruction-tuning arm'),
+  instructSteps: count().default(200).describe('steps of every instruction-tuning arm'),
   instructPeak: rate.default(1e-3).describe('peak learning rate of instruction tuning'),
   recallSteps: count().default(1800).describe('steps on random passages that repeat, before pretraining: copying is learnt here'),
   recallPeak: rate.default(4e-3).describe('peak learning rate on those passages'),

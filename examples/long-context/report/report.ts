@@ -143,9 +143,10 @@ function instruct(results: Results): Section {
       results.seeds.map(({ answers }) => pick(answers[tuning])),
       digits,
     )
-  const [lossOf, f1, exact, textLoss] = [
+  const [lossOf, f1, rougeL, exact, textLoss] = [
     column((a) => a.loss, 3),
     column((a) => 100 * a.f1, 1),
+    column((a) => 100 * a.rougeL, 1),
     column((a) => 100 * a.exactMatch, 1),
     column((a) => a.textLoss, 3),
   ]
@@ -153,10 +154,10 @@ function instruct(results: Results): Section {
   return {
     title: 'Instruction tuning on self-instructed pairs',
     body:
-      `<p>Pairs written and then checked by ${escapeHtml(author)}: ${pairs.length} kept${Object.keys(rejected).length > 0 ? `, rejected: ${escapeHtml(describeCounts(rejected))}` : ''}. Each instance is the full document, the question and the answer in the paper's template, one a row, right-padded; the ABF model is tuned twice on the same rows.</p>` +
+      `<p>Pairs written and then checked by ${escapeHtml(author)}: ${pairs.length} kept${Object.keys(rejected).length > 0 ? `, rejected: ${escapeHtml(describeCounts(rejected))}` : ''}. A long instance is the full document, the question and the answer in the paper's template, one a row, right-padded; a short chat has the chunk in the document's place, and rows hold many. The ABF model is tuned four ways, with equal steps; half of the rows are chats wherever there is something else.</p>` +
       table(
-        ['tuning', 'loss of answers', 'token F1', 'exact match %', 'loss of plain long text'],
-        tunings.map((tuning) => [tuningNames[tuning], lossOf(tuning), f1(tuning), exact(tuning), textLoss(tuning)]),
+        ['tuning', 'loss of answers', 'token F1', 'ROUGE-L', 'exact match %', 'loss of plain long text'],
+        tunings.map((tuning) => [tuningNames[tuning], lossOf(tuning), f1(tuning), rougeL(tuning), exact(tuning), textLoss(tuning)]),
       ) +
       '<p>The paper, Table 9:</p>' +
       table(

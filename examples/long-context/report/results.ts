@@ -9,7 +9,14 @@ import type { Settings } from '../settings.ts'
 export const armNames = { abf: 'ABF', rope: 'plain RoPE', pi: 'PI' } as const
 export type Arm = keyof typeof armNames
 export const arms: readonly Arm[] = ['abf', 'rope', 'pi']
-export const tuningNames = { before: 'before tuning', answers: 'answers only', whole: 'whole sequence' } as const
+/** As in Table 9. */
+export const tuningNames = {
+  before: 'before tuning',
+  short: 'short chats',
+  pretrain: 'short chats, mix pretrain',
+  answers: 'short chats, long pairs, loss on answers',
+  whole: 'short chats, long pairs, loss on the whole sequence',
+} as const
 export type Tuning = keyof typeof tuningNames
 
 export interface SeedResults {
