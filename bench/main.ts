@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [dedupe] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [dedupe] [train] [memory] [checkpoint] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -13,16 +13,19 @@ import { rowsOf } from './rows.ts'
 import { caseTable } from './table.ts'
 import type { Work } from './work.ts'
 import { attention } from './works/attention.ts'
+import { checkpoint } from './works/checkpoint.ts'
 import { decode } from './works/decode.ts'
 import { dedupe } from './works/dedupe.ts'
 import { fit } from './works/fit.ts'
 import { kernels } from './works/kernels.ts'
 import { matmul } from './works/matmul.ts'
+import { memory } from './works/memory.ts'
 import { packing } from './works/packing.ts'
 import { step } from './works/step.ts'
+import { train } from './works/train.ts'
 import { writeResults } from './write-results.ts'
 
-const works: readonly Work[] = [attention, matmul, step, decode, kernels, fit, packing, dedupe]
+const works: readonly Work[] = [attention, matmul, step, decode, kernels, fit, packing, dedupe, train, memory, checkpoint]
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   args: process.argv.slice(2).filter((word) => word !== '--'),

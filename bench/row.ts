@@ -23,6 +23,8 @@ export interface Row {
   readonly itemsPerSecond?: number
   /** Of packing: tokens ÷ (tokens + padding). */
   readonly utilisation?: number
+  /** What `memoryPlan` says `peakBytes` will be. */
+  readonly plannedBytes?: number
   /** Why there is no time: `> 60 s`, `does not fit`, … */
   readonly note?: string
 }

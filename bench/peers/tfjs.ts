@@ -4,11 +4,13 @@ import type { Engine, Prepared, Start } from '../serve-peer.ts'
 import { residentMemory, watchHeap } from './memory.ts'
 import { bestWritten, flash, naive } from './tfjs/attend.ts'
 import { prepareAttention } from './tfjs/attention.ts'
+import { prepareCheckpoint } from './tfjs/checkpoint.ts'
 import { prepareDecode } from './tfjs/decode.ts'
 import { prepareFit } from './tfjs/fit.ts'
 import { prepareKernel } from './tfjs/kernels.ts'
 import { prepareMatMul } from './tfjs/matmul.ts'
 import { prepareStep } from './tfjs/step.ts'
+import { prepareAdam, prepareHeap, prepareOverhead, prepareRecomputed } from './tfjs/train.ts'
 
 /** `wasm ours`, `wasm plain`, `wasm stock`, `wasm best`, `wasm composed`, `node naive`, `node ours`, `webgpu naive`, `webgpu ours`. */
 export const start: Start = async (variant, threads) => {
@@ -34,6 +36,11 @@ export const start: Start = async (variant, threads) => {
       attention: withKernels((input) => prepareAttention(attention, input)),
       matmul: withKernels(prepareMatMul),
       step: withKernels((input) => prepareStep(ours ? 'llama-model' : 'naive', input)),
+      adam: withKernels((input) => (ours ? prepareStep('llama-model', input) : prepareAdam(input))),
+      overhead: withKernels(prepareOverhead),
+      recomputed: withKernels(prepareRecomputed),
+      heap: withKernels(prepareHeap),
+      checkpoint: withKernels(prepareCheckpoint),
       decode: withKernels((input) => prepareDecode(ours ? 'flash' : 'naive', input)),
       kernels: withKernels(prepareKernel),
       fit: withKernels(prepareFit),

@@ -1,55 +1,24 @@
 import { by, goalOf, speedups, times } from '../goals.ts'
 import type { Case } from '../measure.ts'
+import { flopsOf, inputOf, type Model, main, nameOf, recipe } from '../models.ts'
 import { both, peer } from '../peers.ts'
 import type { Peer, Row } from '../row.ts'
 import type { Goal, Work } from '../work.ts'
 
-interface Model {
-  readonly batchSize: number
-  readonly T: number
-  readonly channels: number
-  readonly mlp: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly vocabulary: number
-  readonly tied: boolean
-}
-/** 6.84 million parameters. */
-const main: Model = { batchSize: 4, T: 512, channels: 256, mlp: 688, layers: 6, heads: 4, kvHeads: 4, vocabulary: 4096, tied: false }
 /** The recipe's model at its two lengths, and a wider one. */
 const small: readonly Model[] = [
   { batchSize: 8, T: 128, channels: 64, mlp: 192, layers: 3, heads: 2, kvHeads: 1, vocabulary: 1024, tied: true },
-  { batchSize: 1, T: 1024, channels: 64, mlp: 192, layers: 3, heads: 2, kvHeads: 1, vocabulary: 1024, tied: true },
+  recipe,
   { batchSize: 8, T: 256, channels: 128, mlp: 352, layers: 4, heads: 4, kvHeads: 4, vocabulary: 2048, tied: true },
 ]
 
-/** Six operations a weight of a matrix and token, and the visible half of attention three and a half times. */
-function flopsOf({ batchSize, T, channels: C, mlp, layers, heads, kvHeads, vocabulary }: Model): number {
-  const perLayer = 2 * C * C + (2 * C * C * kvHeads) / heads + 3 * C * mlp
-  return 6 * (layers * perLayer + C * vocabulary) * batchSize * T + 3.5 * 2 * C * T * T * layers * batchSize
-}
-
-function caseOf(model: Model, peers: readonly Peer[]): Case {
-  const { batchSize, T, channels, mlp, layers, heads, kvHeads, vocabulary, tied } = model
-  const config = {
-    architectures: ['LlamaForCausalLM'],
-    vocab_size: vocabulary,
-    hidden_size: channels,
-    intermediate_size: mlp,
-    num_hidden_layers: layers,
-    num_attention_heads: heads,
-    num_key_value_heads: kvHeads,
-    tie_word_embeddings: tied,
-  }
-  return {
-    name: `${batchSize} × ${T} tokens, ${layers} layers of ${channels}, V ${vocabulary}`,
-    work: 'step',
-    input: { batchSize, T, config },
-    peers,
-    flops: { '': flopsOf(model) },
-  }
-}
+const caseOf = (model: Model, peers: readonly Peer[]): Case => ({
+  name: nameOf(model),
+  work: 'step',
+  input: inputOf(model),
+  peers,
+  flops: { '': flopsOf(model) },
+})
 
 const everybody = [...both('fma', 'ours'), peer('stock'), ...both('nodeNaive', 'nodeOurs', 'torchNaive', 'torchSdpa')]
 const some = [...both('fma', 'ours'), peer('stock'), ...both('nodeNaive', 'torchSdpa')]

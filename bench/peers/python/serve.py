@@ -36,6 +36,7 @@ def works():
         "matmul": torch_works.matmul,
         "decode": lambda case: torch_works.decode(case, naive),
         "step": lambda case: llama.step(case, naive),
+        "adam": lambda case: llama.step(case, naive),
     }
 
 
