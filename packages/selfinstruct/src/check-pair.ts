@@ -3,7 +3,7 @@ import type { Context } from './ask-pairs.ts'
 import type { ParsedPair } from './parse-pair.ts'
 import { parseVerdict } from './parse-verdict.ts'
 import { verdictSchema } from './prompts/schemas.ts'
-import { groundedness } from './quality/groundedness.ts'
+import { groundedness, isCircular } from './quality/groundedness.ts'
 import { refusalIn } from './quality/refusal.ts'
 import { tokenF1 } from './quality/token-f1.ts'
 import { rougeTokens } from './rouge-l.ts'
@@ -42,6 +42,7 @@ function flawOf(pair: Pair, { settings, contaminated }: Context): Flaw | undefin
       reason: 'ungrounded',
       detail: `${Math.round(100 * pair.groundedness)} % of the answer's words stand in the text, at least ${Math.round(100 * settings.minGroundedness)} %: ${about(pair)}`,
     }
+  if (isCircular(question, answer)) return { reason: 'circular', detail: `the answer only repeats the question ${about(pair)}` }
   const shared = contaminated(question) ?? contaminated(`${question} ${answer}`)
   if (shared !== undefined)
     return { reason: 'contaminated', detail: `the pair shares with the evaluation set: ${JSON.stringify(shared)}, ${about(pair)}` }

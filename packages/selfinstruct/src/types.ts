@@ -74,6 +74,7 @@ export type RejectionReason =
   | 'refusal' // the model declined, or says that the text does not tell
   | 'too-long' // the question or the answer has too many words
   | 'ungrounded' // too few of the answer's words stand in the chunks
+  | 'circular' // the answer only repeats the question
   | 'critique-rejected' // the model disapproved of its answer
   | 'critique-unparsable' // or gave no clear verdict
   | 'closed-book' // the model gives the same answer without the document

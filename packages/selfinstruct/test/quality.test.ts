@@ -56,6 +56,19 @@ describe('groundedness', () => {
   })
 })
 
+describe('an answer that only repeats its question', () => {
+  it.each([
+    ['The nine members of the board.', 'The nine members of the board'],
+    ['What is the name of the captain of Paris?', 'The captain of Paris'],
+  ])('is circular: %s', async (question, answer) => expect(await reasonOf(reply(question, answer))).toBe('circular'))
+
+  it.each([
+    ['Did the board meet in Paris or in Nantucket?', 'Paris'],
+    ['Who convened the board?', 'Captain Aas convened the board'],
+    ['Was it so?', 'Yes'],
+  ])('but not: %s %s', async (question, answer) => expect(await reasonOf(reply(question, answer))).toBe('pair'))
+})
+
 describe('refusals', () => {
   it.each([
     "I'm sorry, but I can't help with that.",

@@ -10,6 +10,7 @@ export const reasons: Readonly<Record<RejectionReason, string>> = {
   refusal: 'The model declined, or says that the text does not tell.',
   'too-long': 'The question or the answer has too many words.',
   ungrounded: 'Too few of the answer’s words stand in the chunk.',
+  circular: 'The answer only repeats the question.',
   'critique-rejected': 'The model disapproved of its answer.',
   'critique-unparsable': 'The model gave no clear verdict on its answer.',
   'closed-book': 'The model gives the same answer without the document.',
