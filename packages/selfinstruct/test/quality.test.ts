@@ -59,6 +59,7 @@ describe('groundedness', () => {
 describe('an answer that only repeats its question', () => {
   it.each([
     ['The nine members of the board.', 'The nine members of the board'],
+    ['What would you have me with?', 'What would you have me with'],
     ['What is the name of the captain of Paris?', 'The captain of Paris'],
   ])('is circular: %s', async (question, answer) => expect(await reasonOf(reply(question, answer))).toBe('circular'))
 

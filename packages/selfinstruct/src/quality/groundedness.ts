@@ -24,10 +24,11 @@ export function groundedness(answer: string, texts: readonly string[]): number {
 }
 
 /**
- * Whether an answer only repeats its question: `A ⊆ Q` and `|A| ≥ |Q| / 2`, `A` and `Q` the distinct words of both without English function words. A choice
+ * Whether an answer only repeats its question: the same words, or `A ⊆ Q` and `|A| ≥ |Q| / 2`, `A` and `Q` the distinct words of both without English function words. A choice
  * between things that the question names is none.
  */
 export function isCircular(question: string, answer: string): boolean {
+  if (wordsOf(question).join(' ') === wordsOf(answer).join(' ')) return true
   const [asked, answered] = [tellingWords(question), tellingWords(answer)]
   return answered.size > 0 && answered.size >= asked.size / 2 && Array.from(answered).every((word) => asked.has(word))
 }
