@@ -71,7 +71,7 @@ const prompts = {
 // ---- the run
 mkdirSync(folder, { recursive: true })
 const journal = await openJournal(`${folder}/journal.jsonl`, { run: { model, examples: 2 } })
-const limits = limited(openAICompatible({ baseURL, model, maxTokens: 160, temperature: 0.4, maxRetries: 0, timeoutMs: 600_000 }), {
+const limits = limited(openAICompatible({ baseURL, model, maxTokens: 96, temperature: 0.4, maxRetries: 0, timeoutMs: 600_000 }), {
   timeoutMs: 600_000,
 })
 const outcomes: Outcome[] = []
@@ -84,6 +84,7 @@ for await (const outcome of selfInstruct({
   replyFormat: 'json',
   chunkCharacters: 700,
   concurrency: 2,
+  retries: 0,
   seed: 1,
 })) {
   outcomes.push(outcome)
