@@ -8,11 +8,7 @@ export function checkCount(what: string, value: number, least = 1): void {
 export function checkDocument(who: string, { id, source, tokens, lossWeights }: Document): void {
   const name = `${who}: document '${id}' of source '${source}'`
   if (!(tokens?.length > 0)) throw new RangeError(`${name} has no tokens. Leave out empty documents.`)
-  for (let t = 0; t < tokens.length; t++) {
-    const token = tokens[t]!
-    if ((token | 0) !== token || token < 0)
-      throw new RangeError(`${name}: tokens[${t}] is ${token}; a token is a whole number in [0, 2147483647].`)
-  }
+  if (!(tokens instanceof Uint16Array)) checkTokens(name, tokens) // of those every value is a token
   if (!lossWeights) return
   if (lossWeights.length !== tokens.length)
     throw new RangeError(`${name} has ${tokens.length} tokens and ${lossWeights.length} lossWeights; give one weight per token, or none.`)
@@ -20,5 +16,13 @@ export function checkDocument(who: string, { id, source, tokens, lossWeights }: 
     const weight = lossWeights[t]!
     if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY))
       throw new RangeError(`${name}: lossWeights[${t}] is ${weight}; it must be a finite number ≥ 0.`)
+  }
+}
+
+function checkTokens(name: string, tokens: ArrayLike<number>): void {
+  for (let t = 0; t < tokens.length; t++) {
+    const token = tokens[t]!
+    if ((token | 0) !== token || token < 0)
+      throw new RangeError(`${name}: tokens[${t}] is ${token}; a token is a whole number in [0, 2147483647].`)
   }
 }

@@ -30,8 +30,9 @@ export const lengthOf = ({ start, end }: Piece): number => end - start
 export const byOrder = (a: Piece, b: Piece): number => a.origin.serial - b.origin.serial || a.fresh - b.fresh
 
 export function emptyRow({ rowLength, paddingToken }: Pick<PackSettings, 'rowLength' | 'paddingToken'>): Row {
+  const tokens = new Int32Array(rowLength)
   return {
-    tokens: new Int32Array(rowLength).fill(paddingToken),
+    tokens: paddingToken === 0 ? tokens : tokens.fill(paddingToken),
     segmentIds: new Int32Array(rowLength),
     positions: new Int32Array(rowLength),
     lossWeights: new Float32Array(rowLength),
@@ -45,11 +46,26 @@ export function write(
   { start, fresh, end }: Omit<Piece, 'origin'>,
   { at, begin, segmentId }: { readonly at: number; readonly begin: number; readonly segmentId: number },
 ): void {
-  const weights = document.lossWeights
-  for (let t = start, to = at; t < end; t++, to++) {
-    tokens[to] = document.tokens[t]!
-    segmentIds[to] = segmentId
-    positions[to] = to - begin
-    lossWeights[to] = to === begin || t < fresh ? 0 : weights ? weights[t]! : 1
-  }
+  const until = at + end - start
+  copy(document.tokens, start, end, tokens, at)
+  segmentIds.fill(segmentId, at, until)
+  positions.set(counting(until - begin).subarray(at - begin), at)
+  if (document.lossWeights) copy(document.lossWeights, start, end, lossWeights, at)
+  else lossWeights.fill(1, at, until)
+  lossWeights.fill(0, at, Math.max(at + fresh - start, at === begin ? at + 1 : at))
+}
+
+function copy(from: ArrayLike<number>, start: number, end: number, to: Int32Array | Float32Array, at: number): void {
+  if (isTyped(from)) to.set(from.subarray(start, end), at)
+  else for (let i = start; i < end; i++) to[at + i - start] = from[i]!
+}
+
+const isTyped = (values: ArrayLike<number>): values is Int32Array =>
+  ArrayBuffer.isView(values) && 'subarray' in values && typeof values.subarray === 'function'
+
+let numbers = new Int32Array(0)
+/** 0, 1, 2, … */
+function counting(length: number): Int32Array {
+  if (length > numbers.length) numbers = Int32Array.from({ length: 2 * length }, (_, i) => i)
+  return numbers.subarray(0, length)
 }

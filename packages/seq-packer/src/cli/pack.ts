@@ -30,7 +30,7 @@ interface Standing {
 export const pack: Command = {
   name: 'pack',
   summary:
-    'Packs tokenised documents into rows and writes them as Parquet, which datasets reads and transformers, TRL and axolotl train on. Stop it whenever you like: the same command goes on after the last whole file.',
+    'Packs tokenised documents into rows and writes them as Parquet, which datasets reads and transformers and TRL train on (axolotl with an attention_mask of ones). Stop it whenever you like: the same command goes on after the last whole file.',
   usage: 'MIX.json | [NAME=]PATH … --out FOLDER --row-length N [options]',
   options: {
     out: { type: 'string', about: 'folder for rows-00000.parquet …' },

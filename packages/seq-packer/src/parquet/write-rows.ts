@@ -21,11 +21,13 @@ const tokensOfGroup = 2 ** 20
 
 /**
  * Writes rows as Parquet: `input_ids`, `position_ids`, `labels` (the token, or −100 where its loss weight is 0) and `seq_lengths`, lists of
- * int32, and `padding`, the number of padding tokens at the end. `datasets` reads it, and transformers, TRL and axolotl train on it as it is: they shift the labels, and
- * tell segments by positions that restart. `writer` is a `ByteWriter` or `fileWriter(path)` of hyparquet-writer, and is finished.
+ * int32, and `padding`, the number of padding tokens at the end. `datasets` reads it, and transformers and TRL train on it as it is: they
+ * shift the labels, and tell segments by positions that restart. axolotl's pre-tokenised format has an `attention_mask`, too:
+ * `dataset.map(lambda row: {"attention_mask": [1] * len(row["input_ids"])})`. `writer` is a `ByteWriter` or `fileWriter(path)` of
+ * hyparquet-writer, and is finished.
  * @returns the rows and tokens written, padding not counted.
  * @throws RangeError for no rows, rows of different lengths, or a loss weight that labels cannot tell.
- * @see https://huggingface.co/docs/trl/sft_trainer#packing
+ * @see https://huggingface.co/docs/trl/sft_trainer#packing, https://docs.axolotl.ai/docs/dataset-formats/tokenized.html
  */
 export async function writeRows(
   rows: Iterable<Row>,
