@@ -26,6 +26,7 @@ const modules: Readonly<Record<string, () => Promise<{ start: Start }>>> = {
   'jax-js': () => import('./peers/jax-js.ts'),
   nanogpt: () => import('./peers/nanogpt.ts'),
   packing: () => import('./peers/packing.ts'),
+  text: () => import('./peers/text.ts'),
   dedupe: () => import('./peers/dedupe.ts'),
 }
 const warmUpMs = 300 // V8 and others optimise while they run

@@ -1,4 +1,4 @@
-"""A peer in Python: `serve.py VARIANT THREADS` (torch-naive, torch-sdpa, numpy, trl-bfd, trl-wrapped, rouge) answers as ../../serve-peer.ts does."""
+"""A peer in Python: `serve.py VARIANT THREADS` (torch-naive, torch-sdpa, numpy, trl-bfd, trl-wrapped, text, rouge) answers as ../../serve-peer.ts does."""
 import json
 import os
 import re
@@ -16,6 +16,10 @@ def works():
         import trl_works
 
         return {"packing": trl_works.bfd if variant == "trl-bfd" else trl_works.wrapped}
+    if variant == "text":
+        import text_works
+
+        return {"tokenize": text_works.tokenize, "stream": text_works.stream, "bpe": text_works.train}
     if variant == "rouge":
         import rouge_works
 
