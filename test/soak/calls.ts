@@ -4,7 +4,16 @@ import * as tf from '@tensorflow/tfjs'
 import * as wasm from '@tensorflow/tfjs-backend-wasm'
 import { flashAttention } from 'flash-attn-tfjs'
 import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
-import { adamwStep, linearCrossEntropy, registerTrainingKernels, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
+import {
+  adamwStep,
+  clipByGlobalNorm,
+  globalNorm,
+  linearCrossEntropy,
+  registerTrainingKernels,
+  rmsNorm,
+  rope,
+  swiGlu,
+} from 'llama-kernels-tfjs'
 import { shareWasmHeap, wasmHeap } from 'wasm-heap-tfjs'
 
 await shareWasmHeap(wasm)
@@ -22,6 +31,7 @@ const scale = normal([16], 5) as tf.Tensor1D
 const targets = tf.tensor1d([0, 3, 7, 23, 9, 9, 1, 2], 'int32')
 const weights = tf.ones([8]) as tf.Tensor1D
 const variance = tf.square(weight)
+const [cos, sin] = [normal([1, 16, 1, 4], 6), normal([1, 16, 1, 4], 7)] as [tf.Tensor4D, tf.Tensor4D]
 const causal = { causal: true }
 const attend = (q: tf.Tensor) => flashAttention(q as tf.Tensor4D, query as tf.Tensor4D, query as tf.Tensor4D, causal)
 
@@ -34,6 +44,9 @@ const ops: Record<string, () => tf.Tensor> = {
   'gather, gradient': () => tf.grad((w) => tf.gather(w, targets))(weight),
   rmsNorm: () => rmsNorm(hidden, scale),
   swiGlu: () => swiGlu(hidden, hidden),
+  'rope, gradient': () => tf.grad((x) => rope(x as tf.Tensor4D, cos, sin))(query),
+  globalNorm: () => globalNorm([query, hidden, weight]),
+  clipByGlobalNorm: () => tf.tidy(() => clipByGlobalNorm([query, hidden, weight], 1).clipped[1]!),
   'cross-entropy, gradient': () => tf.grad((h) => linearCrossEntropy(h as tf.Tensor2D, weight as tf.Tensor2D, targets, weights))(hidden),
   adamwStep: () =>
     tf.tidy(() => adamwStep({ param: weight, grad: weight, moment1: weight, moment2: variance }, { learningRate: 0.1, step: 2 }).param),

@@ -1,6 +1,6 @@
 // The fused ops on every engine, against definitions in float64.
 import * as tf from '@tensorflow/tfjs-core'
-import { adamwStep, linearCrossEntropy, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
+import { adamwStep, globalNorm, linearCrossEntropy, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
 import { describe, expect, test } from 'vitest'
 import { expectClose } from '../../../../test/support/close.ts'
 import { engine } from '../../../../test/support/engine.ts'
@@ -101,6 +101,20 @@ describe(engine.name, () => {
     })
     expect([...norm!].map(Number.isNaN)).toEqual([...x].map((_, i) => i >= 8 && i < 16))
     expect([...gated!].map(Number.isNaN)).toEqual([...x].map(Number.isNaN))
+  })
+
+  test.each([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d stays in its row, and shows', async (infinity) => {
+    const x = new Float32Array(3 * 8).fill(1)
+    x[8] = infinity
+    const [norm, gated, loss, all] = await values(() => {
+      const rows = tf.tensor2d(x, [3, 8])
+      const entropy = linearCrossEntropy(rows, tf.ones([5, 8]), tf.tensor1d([0, 1, 2], 'int32'), tf.ones([3]))
+      return [rmsNorm(rows, tf.ones([8])), swiGlu(rows, tf.onesLike(rows)), entropy, globalNorm([rows])]
+    })
+    expect([...norm!].map(Number.isFinite)).toEqual([...x].map((_, i) => i !== 8)) // ∞ / ∞; the others of its row are 1 / ∞
+    expect([...norm!.subarray(9, 16)]).toEqual(Array(7).fill(0))
+    expect([...gated!].map(Number.isFinite)).toEqual([...x].map(Number.isFinite))
+    expect([...loss!, ...all!].some(Number.isFinite)).toBe(false)
   })
 
   test('shapes that do not fit are refused', () =>
