@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [train] [memory] [checkpoint] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -23,11 +23,27 @@ import { memory } from './works/memory.ts'
 import { packing } from './works/packing.ts'
 import { step } from './works/step.ts'
 import { stream } from './works/stream.ts'
+import { throughput } from './works/throughput.ts'
 import { tokenize } from './works/tokenize.ts'
 import { train } from './works/train.ts'
 import { writeResults } from './write-results.ts'
 
-const works: readonly Work[] = [attention, matmul, step, decode, kernels, fit, packing, tokenize, stream, dedupe, train, memory, checkpoint]
+const works: readonly Work[] = [
+  attention,
+  matmul,
+  step,
+  decode,
+  kernels,
+  fit,
+  packing,
+  tokenize,
+  stream,
+  dedupe,
+  throughput,
+  train,
+  memory,
+  checkpoint,
+]
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   args: process.argv.slice(2).filter((word) => word !== '--'),

@@ -32,6 +32,8 @@ const table = {
   trlWrapped: ['TRL', 'wrapped', 'trl', 'trl-wrapped'],
   dedupe: ['Node', 'ours', 'dedupe', 'ours'],
   bruteForce: ['Node', 'brute force', 'dedupe', 'brute force'],
+  pipeline: ['Node', 'ours', 'throughput', 'ours'],
+  bareLoop: ['Node', 'bare loop', 'throughput', 'bare loop'],
   rougeScore: ['rouge-score', 'brute force', 'rouge', 'rouge'],
 } as const
 export type PeerId = keyof typeof table

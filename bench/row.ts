@@ -21,6 +21,8 @@ export interface Row {
   readonly intensity?: number
   /** Of what the case counts. */
   readonly itemsPerSecond?: number
+  /** CPU time of the process, for each of what the case counts. */
+  readonly cpuMilliseconds?: number
   /** Of packing: tokens ÷ (tokens + padding). */
   readonly utilisation?: number
   /** What `memoryPlan` says `peakBytes` will be. */

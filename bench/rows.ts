@@ -36,6 +36,7 @@ export function rowsOf({ name, flops, bytes, traffic, items }: Case, outcomes: r
         ...(traffic ? { intensity: flops[part]! / traffic[part]! } : {}),
         ...(items === undefined || milliseconds === undefined ? {} : { itemsPerSecond: (1000 * items) / milliseconds }),
         ...(parts.utilisation === undefined ? {} : { utilisation: parts.utilisation }),
+        ...(parts.cpu === undefined ? {} : { cpuMilliseconds: parts.cpu }),
         ...(parts.plannedBytes === undefined ? {} : { plannedBytes: parts.plannedBytes }),
         ...(note === undefined ? {} : { note }),
       })

@@ -5,15 +5,16 @@ export async function within<T>(timeoutMs: number, outer: AbortSignal | undefine
   const controller = new AbortController()
   const abort = (): void => controller.abort(outer?.reason)
   outer?.addEventListener('abort', abort, { once: true })
-  const late = failure(`limited: no reply within ${timeoutMs} ms. Raise timeoutMs, or ask for less at once (concurrency).`, {
-    retryable: true,
-  })
-  const timer = setTimeout(() => controller.abort(late), timeoutMs)
+  let late: Error | undefined // made when it is needed: a stack costs more than all else here
+  const timer = setTimeout(() => {
+    late = failure(`limited: no reply within ${timeoutMs} ms. Raise timeoutMs, or ask for less at once (concurrency).`, { retryable: true })
+    controller.abort(late)
+  }, timeoutMs)
   try {
     outer?.throwIfAborted()
     return await call(controller.signal)
   } catch (error) {
-    throw controller.signal.reason === late ? late : error
+    throw late !== undefined && controller.signal.reason === late ? late : error
   } finally {
     clearTimeout(timer)
     outer?.removeEventListener('abort', abort)

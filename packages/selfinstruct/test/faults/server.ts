@@ -26,8 +26,14 @@ export interface Scripted {
   readonly close: () => void
 }
 
-/** A chat server that misbehaves for a share of its requests, drawn anew each time, and whose good replies depend on the request alone. */
-export async function scriptedServer(share: number): Promise<Scripted> {
+/**
+ * A chat server that misbehaves for a share of its requests, drawn anew each time, and whose good replies depend on the request alone. `later` says when
+ * they are sent.
+ */
+export async function scriptedServer(
+  share: number,
+  later: (send: () => void) => void = (send) => setTimeout(send, 5 + 20 * Math.random()),
+): Promise<Scripted> {
   const asked = new Map<string, number>()
   let faults = 0
   const server = createServer(async (request, response) => {
@@ -40,7 +46,7 @@ export async function scriptedServer(share: number): Promise<Scripted> {
     const content = isCritique ? `${name} <verdict>yes</verdict>` : `<question>${words} ${name}?</question><answer>${name}</answer>`
     const whole = JSON.stringify({ model: 'scripted', choices: [{ message: { content }, finish_reason: 'stop' }] })
     if (Math.random() < share) FAULTS[faults++ % FAULTS.length]!(response, whole)
-    else setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end(whole), 5 + 20 * Math.random())
+    else later(() => response.writeHead(200, { 'content-type': 'application/json' }).end(whole))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
