@@ -1,8 +1,9 @@
 // Packages meet by the shape of plain data, not by import. Nothing here runs: `pnpm check` compiles it, and fails where a shape has moved.
 import { cosine } from 'cosine-schedule'
 import { forward, generate, type Batch as LlamaBatch, type LlamaConfig, loss, type Params, savePretrained, tokenLosses } from 'llama-model'
+import type { TextModel } from 'llama-model/chat'
 import type { LanguageModel } from 'long-context-eval'
-import { type Complete, extractiveComplete, inProcess, type Message } from 'selfinstruct'
+import { type Complete, extractiveComplete, inProcess } from 'selfinstruct'
 import { openAICompatible } from 'selfinstruct/openai'
 import type { Document, Json } from 'seq-packer'
 import { pack } from 'seq-packer'
@@ -55,12 +56,11 @@ openAICompatible({ baseURL: '', model: '' }) satisfies Complete
 extractiveComplete() satisfies Complete
 
 // ---- llama-model → selfinstruct: a chat model in process
-declare const encode: (messages: readonly Message[]) => Int32Array
-declare const decode: (tokens: readonly number[]) => string
+declare const textModel: TextModel
 inProcess({
-  generate: (request) => generate(params, config, request),
-  encode,
-  decode,
-  stopTokens: [],
-  contextLength: config.maxPositionEmbeddings,
+  generate: (request) => generate(textModel.params, textModel.config, request),
+  encode: textModel.tokenizer.encodeChat,
+  decode: textModel.tokenizer.decode,
+  stopTokens: textModel.tokenizer.endTokens,
+  contextLength: textModel.config.maxPositionEmbeddings,
 }) satisfies Complete
