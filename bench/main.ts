@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [load] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -18,6 +18,7 @@ import { decode } from './works/decode.ts'
 import { dedupe } from './works/dedupe.ts'
 import { fit } from './works/fit.ts'
 import { kernels } from './works/kernels.ts'
+import { load } from './works/load.ts'
 import { matmul } from './works/matmul.ts'
 import { memory } from './works/memory.ts'
 import { packing } from './works/packing.ts'
@@ -43,6 +44,7 @@ const works: readonly Work[] = [
   train,
   memory,
   checkpoint,
+  load,
 ]
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

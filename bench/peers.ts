@@ -30,6 +30,8 @@ const table = {
   datasets: ['Python', 'datasets', 'trl', 'text'],
   trlBfd: ['TRL', 'bfd', 'trl', 'trl-bfd'],
   trlWrapped: ['TRL', 'wrapped', 'trl', 'trl-wrapped'],
+  loader: ['wasm', 'ours', 'files', 'ours'],
+  reader: ['Node', 'read', 'files', 'read'],
   dedupe: ['Node', 'ours', 'dedupe', 'ours'],
   bruteForce: ['Node', 'brute force', 'dedupe', 'brute force'],
   pipeline: ['Node', 'ours', 'throughput', 'ours'],

@@ -28,6 +28,7 @@ const modules: Readonly<Record<string, () => Promise<{ start: Start }>>> = {
   packing: () => import('./peers/packing.ts'),
   text: () => import('./peers/text.ts'),
   dedupe: () => import('./peers/dedupe.ts'),
+  files: () => import('./peers/files.ts'),
   throughput: () => import('./peers/throughput.ts'),
 }
 const warmUpMs = 300 // V8 and others optimise while they run
