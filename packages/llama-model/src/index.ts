@@ -4,6 +4,7 @@ export { type LoadedModel, type LoadOptions, loadPretrained } from './checkpoint
 export type { ModelCache, ModelLocation } from './checkpoint/location.ts'
 export { type SaveOptions, savePretrained } from './checkpoint/save-pretrained.ts'
 export { type LlamaConfig, llamaConfig, type ModelType } from './config.ts'
+export { type ContextChange, type ExtendedContext, type ExtendOptions, extendContext } from './extend-context.ts'
 export { forward } from './forward.ts'
 export { generate, generateBatch } from './generate/generate.ts'
 export type { GenerateBatchOptions, GeneratedToken, GenerateOptions, SamplingOptions } from './generate/options.ts'
