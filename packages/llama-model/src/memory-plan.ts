@@ -1,5 +1,6 @@
 import { type ActivationCheckpointing, checkpointedLayers } from './activation-checkpointing.ts'
 import { checkConfig, type LlamaConfig } from './config.ts'
+import { loraShapes } from './lora/lora-config.ts'
 import { microBatchPeak } from './memory-step.ts'
 import { paramShapes } from './params.ts'
 
@@ -38,8 +39,8 @@ const scratchBytes = 1.5 * 2 ** 20 // of the kernels, kept all the time
 
 /**
  * How much of tfjs-wasm's heap a training step takes, with the kernels of llama-kernels-tfjs and flash-attn-tfjs, before anything runs;
- * within 15 % of what was measured on Llamas with and without checkpointing, accumulation and frozen parameters (test/memory-plan.test.ts).
- * Without the kernels, with LoRAs of the MLP, biases or norms of query and key it takes more. Pass the result to `loss`.
+ * within 15 % of what was measured on Llamas with and without checkpointing, accumulation, frozen parameters and LoRAs
+ * (test/memory-plan.test.ts). Without the kernels, with biases or norms of query and key it takes more. Pass the result to `loss`.
  *
  * @throws RangeError where it does not fit, naming what would: shorter rows, fewer of them, or the number of layers
  */
@@ -60,7 +61,10 @@ export function memoryPlan(options: MemoryPlanOptions): MemoryPlan {
 function planWith(options: MemoryPlanOptions, activationCheckpointing: ActivationCheckpointing | undefined): MemoryPlan {
   const { config, gradientAccumulation = 1, optimizerMoments = 2, trainable = () => true } = options
   const isCheckpointed = checkpointedLayers('memoryPlan', activationCheckpointing)
-  const shapes = [...paramShapes(config)].map(([name, shape]) => ({ name, size: shape.reduce((product, size) => product * size) }))
+  const shapes = [...paramShapes(config), ...loraShapes(config)].map(([name, shape]) => ({
+    name,
+    size: shape.reduce((product, size) => product * size),
+  }))
   const sum = (some: readonly { size: number }[]) => some.reduce((total, { size }) => total + size, 0)
   const learning = shapes.filter(({ name }) => trainable(name))
   if (learning.length === 0) throw new RangeError('memoryPlan: trainable is false for every parameter; let at least one learn.')

@@ -1,5 +1,6 @@
 import { keepsProducts } from './block.ts'
 import type { LlamaConfig } from './config.ts'
+import { loraModules } from './lora/lora-config.ts'
 import { paramShapes } from './params.ts'
 
 /** What is worked on at a time. */
@@ -73,7 +74,15 @@ function layerSizes({ config, batchSize, rowLength }: MicroBatch) {
     attentionWeights: weights('self_attn'),
     mlpWeights: weights('mlp'),
     keepsProducts: keepsProducts(config, rowLength),
+    lora: row * loraWidth(config),
   }
+}
+
+/** What tfjs keeps besides, for each token of a layer with a LoRA: gradients around every adapted module; of the MLP, which is then composed, about a dozen of its width. */
+function loraWidth(config: LlamaConfig): number {
+  const modules = [...loraModules(config)].filter(([module]) => module.startsWith('model.layers.0.'))
+  const isMlp = modules.some(([module]) => module.includes('.mlp.'))
+  return modules.reduce((sum, [, [out, input]]) => sum + out + 2 * input, isMlp ? 12 * config.intermediateSize : 0)
 }
 
 /** Norm, projections before and after they turn, attention, sum: what is there when attention is done. Frees nothing but temporaries. */
@@ -95,12 +104,13 @@ function forwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): vo
 }
 
 function backwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): void {
-  const { x, row, product, query, key, logSumExp, attentionWeights, mlpWeights, keepsProducts } = sizes
+  const { x, row, product, query, key, logSumExp, attentionWeights, mlpWeights, keepsProducts, lora } = sizes
   const before = ledger.held
   if (isCheckpointed) {
     forwardAttention(ledger, sizes)
     ledger.free(query, key)
   }
+  ledger.take(lora)
   const isKept = keepsProducts && !isCheckpointed
   ledger.take(isKept ? 0 : 2 * product, mlpWeights)
   ledger.take(product, 2 * product) // dy·down, then the gradients of the two products

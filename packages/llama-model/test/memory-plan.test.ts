@@ -2,7 +2,17 @@ import * as wasm from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
 import { registerTrainingKernels } from 'llama-kernels-tfjs'
-import { type Batch, initParams, type LlamaConfig, llamaConfig, loss, type MemoryPlanOptions, memoryPlan } from 'llama-model'
+import {
+  type Batch,
+  initLora,
+  initParams,
+  isLoraParam,
+  type LlamaConfig,
+  llamaConfig,
+  loss,
+  type MemoryPlanOptions,
+  memoryPlan,
+} from 'llama-model'
 import { sgd, train } from 'trainer'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { shareWasmHeap } from 'wasm-heap-tfjs'
@@ -11,6 +21,7 @@ import { collect } from './support.ts'
 
 const wide: LlamaConfig = { ...llamaConfig('tiny'), vocabSize: 512, hiddenSize: 128, intermediateSize: 352, numLayers: 6, numHeads: 8 }
 const narrow: LlamaConfig = { ...wide, hiddenSize: 32, intermediateSize: 96, numLayers: 3, numHeads: 2, numKvHeads: 1 }
+const withLora = (targets: string | string[]) => ({ config: { ...wide, lora: { rank: 4, alpha: 8, targets } }, trainable: isLoraParam })
 const untied: LlamaConfig = { ...wide, numLayers: 2, vocabSize: 8192, tieWordEmbeddings: false }
 
 describe('measured on wasm', () => {
@@ -33,7 +44,7 @@ describe('measured on wasm', () => {
     const { config, batchSize, rowLength, gradientAccumulation = 1, optimizerMoments = 2, trainable = () => true } = options
     const plan = memoryPlan(options)
     const { activationCheckpointing } = plan
-    const params = initParams(config, 1)
+    const params = { ...initParams(config, 1), ...(config.lora ? initLora(config, 1) : {}) }
     const tokens = new Int32Array(batchSize * rowLength).map((_, i) => i % config.vocabSize)
     memory.reset()
     await collect(
@@ -69,6 +80,9 @@ describe('measured on wasm', () => {
     ['parameters that outweigh the rest, untied', { config: untied, rowLength: 64 }],
     ['SGD without moments', { config: untied, rowLength: 64, optimizerMoments: 0 }],
     ['some matrices of every layer learn', { trainable: (name) => name.includes('q_proj') }],
+    ['a LoRA of attention', withLora(['q_proj', 'v_proj'])],
+    ['a LoRA of everything', withLora('all-linear')],
+    ['a LoRA of everything, every layer again', { ...withLora('all-linear'), activationCheckpointing: { every: 1 } }],
     ['the last layer learns', { trainable: (name) => name.includes('layers.5.') }],
   ])('%s: within 15 %', async (_, options) => {
     await expectPeak({ config: wide, rowLength: 256, batchSize: 1, ...options })
