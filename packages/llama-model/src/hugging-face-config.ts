@@ -9,6 +9,8 @@ const neutral: Readonly<Record<string, readonly unknown[]>> = {
   quantization_config: [],
 }
 
+const maxHeadDim = 65_536 // a damaged file must not make a list of billions of frequencies
+
 /** A parsed `config.json` as `LlamaConfig`; numbers are checked by the caller. */
 export function readHuggingFaceConfig(fields: Fields): LlamaConfig {
   if (typeof fields !== 'object' || fields === null) {
@@ -35,6 +37,8 @@ export function readHuggingFaceConfig(fields: Fields): LlamaConfig {
   const numLayers = number('num_hidden_layers')
   if (numLayers > maxLayers) throw unsupported('num_hidden_layers', numLayers, `more than ${maxLayers} are taken for a mistake`)
   const hiddenSize = number('hidden_size')
+  const headDim = number('head_dim', hiddenSize / number('num_attention_heads'))
+  if (!(headDim <= maxHeadDim)) throw unsupported('head_dim', headDim, `more than ${maxHeadDim} are taken for a mistake`)
   const rope = fromHuggingFace({ ...set, head_dim: set.head_dim ?? null, rope_theta: set.rope_theta ?? defaults.rope_theta })
   return {
     vocabSize: number('vocab_size'),
@@ -97,4 +101,4 @@ const withoutUndefined = <T extends object>(fields: T): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 
 const unsupported = (key: string, value: unknown, rule: string) =>
-  new RangeError(`llamaConfig: ${key} is ${JSON.stringify(value)}, which is not supported; ${rule}.`)
+  new RangeError(`llamaConfig: ${key} is ${JSON.stringify(value)?.slice(0, 200)}, which is not supported; ${rule}.`)

@@ -10,9 +10,13 @@ import { makeTokenizer } from './tokenizer.ts'
  * @throws as `loadPretrained`, and where there is no tokenizer; nothing stays allocated then
  */
 export async function loadTextModel(location: ModelLocation, options: Pick<LoadOptions, 'cache'> = {}): Promise<TextModel> {
-  const { params, config, tokenizer, original = {} } = await loadPretrained(location, options)
+  const { params, config, tokenizer, original: { 'generation_config.json': generation } = {} } = await loadPretrained(location, options)
   try {
-    return { params, config, tokenizer: makeTokenizer({ ...tokenizer, ...original }) }
+    return {
+      params,
+      config,
+      tokenizer: makeTokenizer({ ...tokenizer, ...(generation !== undefined && { 'generation_config.json': generation }) }),
+    }
   } catch (error) {
     tf.dispose(params)
     throw error

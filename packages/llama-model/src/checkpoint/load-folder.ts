@@ -2,9 +2,10 @@ import { type LlamaConfig, llamaConfig } from '../config.ts'
 import { type Params, paramShapes } from '../params.ts'
 import { checkNames, type Shapes } from './expected.ts'
 import type { FloatType } from './half.ts'
-import { readJson, readText } from './read-json.ts'
+import type { OriginalFiles } from './original-files.ts'
+import { readBytes, readJson, readText } from './read-json.ts'
 import { readSafetensors } from './read-safetensors.ts'
-import type { Source } from './source.ts'
+import type { ByteStream, Source } from './source.ts'
 
 const single = 'model.safetensors'
 const index = 'model.safetensors.index.json'
@@ -20,24 +21,16 @@ export async function loadFolder(source: Source, loaded: Params, withTokenizer: 
   const text = await readText(source, 'config.json', 'Is this the folder of a model?')
   const config = parseConfig(source.at('config.json'), readJson(source.at('config.json'), text))
   const shapes = paramShapes(config)
-  const types: FloatType[] = []
-  for (const file of await weightFiles(source, shapes)) {
-    const who = `loadPretrained: ${source.at(file)}`
-    const stream = await source.open(file)
-    if (!stream) throw new Error(`${who} does not exist, though ${index} names it. Download it too.`)
-    try {
-      types.push(...(await readSafetensors(who, stream, shapes, loaded, file === single)))
-    } finally {
-      await stream.close()
-    }
-  }
-  checkNames(`loadPretrained: ${source.at(index)}`, shapes, Object.keys(loaded)) // a shard may lack what the index promises
-  const generation = await readText(source, 'generation_config.json')
+  const types = await readWeights(source, shapes, loaded)
   return {
     config,
     dtype: dtypeOf(types),
     tokenizer: withTokenizer ? await texts(source, tokenizerFiles) : {},
-    original: { 'config.json': text, ...(generation !== undefined && { 'generation_config.json': generation }) },
+    original: {
+      'config.json': text,
+      ...(await texts(source, ['generation_config.json'])),
+      ...(withTokenizer && (await sentencePiece(source))),
+    },
   }
 }
 
@@ -66,12 +59,34 @@ async function texts(source: Source, names: readonly string[]): Promise<Record<s
   return found
 }
 
-async function weightFiles(source: Source, shapes: Shapes): Promise<string[]> {
-  const stream = await source.open(single)
-  if (stream) {
-    await stream.close()
-    return [single]
+async function sentencePiece(source: Source): Promise<OriginalFiles> {
+  const bytes = await readBytes(source, 'tokenizer.model')
+  return bytes ? { 'tokenizer.model': bytes } : {}
+}
+
+/** Reads `model.safetensors`, or else the shards of the index, and says how the tensors were stored. */
+async function readWeights(source: Source, shapes: Shapes, loaded: Params): Promise<FloatType[]> {
+  const whole = await source.open(single)
+  if (whole) return readFile(source.at(single), whole, shapes, loaded, true)
+  const types: FloatType[] = []
+  for (const file of await shardFiles(source, shapes)) {
+    const stream = await source.open(file)
+    if (!stream) throw new Error(`loadPretrained: ${source.at(file)} does not exist, though ${index} names it. Download it too.`)
+    types.push(...(await readFile(source.at(file), stream, shapes, loaded, false)))
   }
+  checkNames(`loadPretrained: ${source.at(index)}`, shapes, Object.keys(loaded)) // a shard may lack what the index promises
+  return types
+}
+
+async function readFile(where: string, stream: ByteStream, shapes: Shapes, loaded: Params, isComplete: boolean): Promise<FloatType[]> {
+  try {
+    return await readSafetensors(`loadPretrained: ${where}`, stream, shapes, loaded, isComplete)
+  } finally {
+    await stream.close()
+  }
+}
+
+async function shardFiles(source: Source, shapes: Shapes): Promise<string[]> {
   const where = source.at(index)
   const text = await readText(source, index, `There is no ${single} either; convert other formats with transformers.`)
   const { weight_map: files } = readJson(where, text)
@@ -79,7 +94,7 @@ async function weightFiles(source: Source, shapes: Shapes): Promise<string[]> {
   for (const [name, file] of Object.entries(files)) {
     if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
       throw new RangeError(
-        `loadPretrained: ${where} puts tensor '${name}' into ${JSON.stringify(file)}; it must be the name of a .safetensors file of the folder.`,
+        `loadPretrained: ${where} puts tensor '${name}' into ${JSON.stringify(file)?.slice(0, 200)}; it must be the name of a .safetensors file of the folder.`,
       )
     }
   }

@@ -9,27 +9,43 @@ const maxBytes = 2 ** 28
 export function readText(source: Source, name: string, hint: string): Promise<string>
 export function readText(source: Source, name: string): Promise<string | undefined>
 export async function readText(source: Source, name: string, hint?: string): Promise<string | undefined> {
+  const bytes = await readBytes(source, name)
+  if (bytes) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  if (hint === undefined) return undefined
+  throw new Error(`loadPretrained: ${source.at(name)} does not exist. ${hint}`)
+}
+
+/** A small file; undefined when it does not exist. @throws RangeError when it is larger than 256 MiB or cannot be read */
+export async function readBytes(source: Source, name: string): Promise<Uint8Array | undefined> {
   const stream = await source.open(name)
-  if (!stream) {
-    if (hint === undefined) return undefined
-    throw new Error(`loadPretrained: ${source.at(name)} does not exist. ${hint}`)
-  }
+  if (!stream) return undefined
   try {
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-    const parts: string[] = []
-    const part = new Uint8Array(2 ** 16)
+    const parts: Uint8Array[] = []
     let size = 0
-    for (let length = await stream.read(part); length > 0; length = await stream.read(part)) {
+    for (;;) {
+      const part = new Uint8Array(2 ** 16)
+      const length = await stream.read(part)
+      if (length === 0) break
       size += length
       if (size > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`)
-      parts.push(decoder.decode(part.subarray(0, length), { stream: true }))
+      parts.push(part.subarray(0, length))
     }
-    return parts.join('') + decoder.decode()
+    return concatenate(parts, size)
   } catch (error) {
     throw new RangeError(`loadPretrained: ${source.at(name)} cannot be read: ${String(error)}.`, { cause: error })
   } finally {
     await stream.close()
   }
+}
+
+function concatenate(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
 
 /** A JSON object. @throws RangeError naming the file */

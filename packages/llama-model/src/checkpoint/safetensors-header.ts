@@ -15,11 +15,13 @@ export function parseHeader(who: string, json: string): Entry[] {
     if (name === '__metadata__') continue
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>
     if (!isWhole(shape) || !isWhole(offsets) || offsets.length !== 2) {
-      throw new RangeError(`${who}: the header's entry of '${name}' is no tensor: ${JSON.stringify(value)}. The file is damaged.`)
+      throw new RangeError(
+        `${who}: the header's entry of '${name}' is no tensor: ${JSON.stringify(value)?.slice(0, 200)}. The file is damaged.`,
+      )
     }
     if (typeof dtype !== 'string' || !Object.hasOwn(bytesPerFloat, dtype)) {
       throw new RangeError(
-        `${who}: tensor '${name}' is ${String(dtype)}; F32, F16 and BF16 can be read. Convert it, for example with transformers.`,
+        `${who}: tensor '${name}' is ${String(dtype).slice(0, 20)}; F32, F16 and BF16 can be read. Convert it, for example with transformers.`,
       )
     }
     const type = dtype as FloatType

@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core'
 import type { LlamaConfig } from '../config.ts'
-import { toHuggingFaceConfig } from '../hugging-face-config.ts'
 import { checkParams, type Params, paramShapes } from '../params.ts'
 import { bytesPerFloat, encodeFloats, type FloatType } from './half.ts'
+import { configText, generationText, json, type OriginalFiles } from './original-files.ts'
 import { replaceFolder } from './replace-folder.ts'
 import { type Entry, makeHeader } from './safetensors-header.ts'
 import type { FileContent } from './write-file.ts'
@@ -12,6 +12,8 @@ export interface SaveOptions {
   readonly config: LlamaConfig
   /** Files to put beside the weights, for example `{ 'tokenizer.json': json }`. */
   readonly tokenizer?: Readonly<Record<string, string | Uint8Array>> | undefined
+  /** What `loadPretrained` returns under this name: these files stay byte for byte where they still say what `config` says, and keep their further fields. */
+  readonly original?: OriginalFiles | undefined
   /** Weights go to several files when they are more; default 5·10⁹. */
   readonly maxShardBytes?: number | undefined
   /** How weights are stored; default 'float32'. The halves round to the nearest. */
@@ -33,12 +35,14 @@ const modelFile =
  *   that are not of a model. Error with the system's cause when a write fails; what was there before is then untouched.
  */
 export async function savePretrained(dir: string, options: SaveOptions): Promise<void> {
-  const { params, config, tokenizer = {}, maxShardBytes = 5e9, dtype = 'float32' } = options
+  const { params, config, original = {}, maxShardBytes = 5e9, dtype = 'float32' } = options
+  const { 'config.json': _config, 'generation_config.json': _generation, ...others } = original
+  const tokenizer = { ...others, ...options.tokenizer }
   const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined
   if (!type) throw new RangeError(`savePretrained: dtype is '${dtype}'; choose from ${Object.keys(types).join(', ')}.`)
   if (!(maxShardBytes > 0)) throw new RangeError(`savePretrained: maxShardBytes is ${maxShardBytes}; it must be positive.`)
   const shards = planShards(params, config, type, maxShardBytes)
-  const files: Record<string, FileContent> = smallFiles(config, dtype, tokenizer, shards)
+  const files: Record<string, FileContent> = smallFiles(config, dtype, original, tokenizer, shards)
   for (const { file, entries } of shards) files[file] = () => shardBytes(entries, params)
   await replaceFolder('savePretrained', dir, files, (name) => modelFile.test(name) || name in tokenizer)
 }
@@ -74,13 +78,13 @@ function planShards(params: Params, config: LlamaConfig, type: FloatType, maxSha
 function smallFiles(
   config: LlamaConfig,
   dtype: string,
+  original: OriginalFiles,
   tokenizer: Readonly<Record<string, string | Uint8Array>>,
   shards: readonly Shard[],
 ): Record<string, string | Uint8Array> {
-  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
   const own: Record<string, string> = {
-    'config.json': json(toHuggingFaceConfig(config, dtype)),
-    'generation_config.json': json({ _from_model_config: true, bos_token_id: config.bosTokenId, eos_token_id: config.eosTokenId }),
+    'config.json': configText(config, dtype, original),
+    'generation_config.json': generationText(config, original),
   }
   if (shards.length > 1) {
     const all = shards.flatMap(({ entries }) => entries)

@@ -10,7 +10,9 @@ const architectures = ['llama', 'qwen2', 'qwen3', 'smollm3']
 export function readConfig(who: string, metadata: Metadata, tensors: readonly GgufTensor[], factors: RopeFactors): LlamaConfig {
   const architecture = metadata.get('general.architecture')
   if (typeof architecture !== 'string' || !architectures.includes(architecture)) {
-    throw new RangeError(`${who}: general.architecture is ${JSON.stringify(architecture)}; ${architectures.join(', ')} can be read.`)
+    throw new RangeError(
+      `${who}: general.architecture is ${JSON.stringify(architecture) ?? 'missing'}; ${architectures.join(', ')} can be read.`,
+    )
   }
   const fields = fieldsOf(who, metadata, architecture)
   const { number, optional } = fields

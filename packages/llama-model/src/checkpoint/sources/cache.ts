@@ -2,8 +2,6 @@ import type { ByteStream, Source } from '../source.ts'
 import { openUrl } from './server.ts'
 import type { Storage } from './storage.ts'
 
-const partBytes = 2 ** 20
-
 /** What is known of a cached file; it lies beside it as JSON. */
 interface Record {
   readonly url: string
@@ -39,10 +37,9 @@ async function download(storage: Storage, key: string, url: string, record: Reco
     await storage.writeText(`${key}.json`, JSON.stringify({ url, version, complete: false } satisfies Record))
     const file = await storage.append(key, position)
     try {
-      const part = new Uint8Array(partBytes)
-      for (let length = await stream.read(part); length > 0; length = await stream.read(part)) {
-        await file.write(part.subarray(0, length))
-        position += length
+      for (let part = await stream.next(); part; part = await stream.next()) {
+        await file.write(part)
+        position += part.length
       }
     } finally {
       await file.close() // what came is kept

@@ -16,6 +16,8 @@ export interface Download extends ByteStream {
   readonly version: string | undefined
   /** Where the stream begins: `from`, or 0 where the server sends the whole file again. */
   readonly from: number
+  /** The next bytes as they come; undefined at the end. */
+  next(): Promise<Uint8Array<ArrayBuffer> | undefined>
 }
 
 /** undefined when the server answers 404. @throws Error naming the URL for any other failure */
@@ -33,7 +35,10 @@ export async function openUrl(url: string, from = 0, version?: string): Promise<
     for (let attempt = 1; ; attempt++) {
       try {
         const { value, done } = await reader.read()
-        if (!done) return value as Uint8Array<ArrayBuffer>
+        if (!done) {
+          position += value.length
+          return value as Uint8Array<ArrayBuffer>
+        }
         if (size === undefined || position >= size || tag === undefined) return undefined
         throw new Error(`ended after ${position} of ${size} bytes`)
       } catch (error) {
@@ -54,6 +59,7 @@ export async function openUrl(url: string, from = 0, version?: string): Promise<
     size,
     version: tag,
     from: start,
+    next,
     async read(bytes) {
       let done = 0
       while (done < bytes.length) {
@@ -61,7 +67,6 @@ export async function openUrl(url: string, from = 0, version?: string): Promise<
           const part = await next()
           if (!part) break
           rest = part
-          position += part.length
         }
         const part = rest.subarray(0, bytes.length - done)
         bytes.set(part, done)
