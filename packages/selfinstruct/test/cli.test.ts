@@ -86,6 +86,14 @@ it('makes pairs of a folder, resumes without asking again, and writes a page', (
     expect(readFileSync(join(folder, 'selfinstruct-out/view.html'), 'utf8')).toContain('ship number 5 sailed from Bergen')
     const page = await cli(folder, ['texts', '--view'])
     expect([page.code, page.out, requests.length]).toEqual([0, 'wrote selfinstruct-out/view.html\n', 12])
+    const chats = readFileSync(join(folder, 'selfinstruct-out/messages.jsonl'), 'utf8').trim().split('\n')
+    const { messages } = JSON.parse(chats[5]!)
+    expect([chats.length, messages.map(({ role }: { role: string }) => role), messages[1].content]).toEqual([
+      6,
+      ['user', 'assistant'],
+      'port 5',
+    ])
+    expect(messages[0].content).toContain('The ship number 5 sailed from Bergen to port 5.')
     for (const file of readdirSync(join(folder, 'selfinstruct-out')))
       expect(readFileSync(join(folder, 'selfinstruct-out', file), 'utf8'), file).not.toContain('marker')
   }))

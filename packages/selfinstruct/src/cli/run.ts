@@ -8,6 +8,7 @@ import { selfInstruct } from '../self-instruct.ts'
 import { checkReachable } from './check-reachable.ts'
 import { documentsOf, filesOf } from './documents.ts'
 import { dryRun } from './dry-run.ts'
+import { writeMessages } from './messages.ts'
 import type { Reader } from './options.ts'
 import { outcomeFile } from './outcome-file.ts'
 import { given, settingsFrom } from './settings.ts'
@@ -17,6 +18,7 @@ import { writeView } from './view.ts'
 /** What the command line asks for: a dry run, a page of what is there, or a run. */
 export async function run(paths: readonly string[], options: Reader): Promise<void> {
   const limit = options.count('limit')
+  const maxCharacters = options.count('max-characters')
   const settings = settingsFrom(options)
   const price = { prompt: options.number('price-prompt') ?? 0, completion: options.number('price-completion') ?? 0 }
   const files = filesOf(paths)
@@ -70,6 +72,7 @@ export async function run(paths: readonly string[], options: Reader): Promise<vo
     for (const signal of signals) process.off(signal, onSignal)
     out.close()
     await journal.close()
+    await writeMessages(folder, documents(), maxCharacters)
     if (last !== '') console.log(`${last}\nin ${folder}`)
     if (options.flag('view')) await writeView(folder, title, documents())
   }
