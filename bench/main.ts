@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [load] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [generate] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [load] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -17,6 +17,7 @@ import { checkpoint } from './works/checkpoint.ts'
 import { decode } from './works/decode.ts'
 import { dedupe } from './works/dedupe.ts'
 import { fit } from './works/fit.ts'
+import { generate } from './works/generate.ts'
 import { kernels } from './works/kernels.ts'
 import { load } from './works/load.ts'
 import { matmul } from './works/matmul.ts'
@@ -34,6 +35,7 @@ const works: readonly Work[] = [
   matmul,
   step,
   decode,
+  generate,
   kernels,
   fit,
   packing,

@@ -55,6 +55,6 @@ export const start: Start = async (variant, threads) => {
 /** The same in every work. */
 function engineOf(run: () => { rate: number }): Engine {
   const prepared = { run, check: () => [], dispose: () => {} }
-  const works = Object.fromEntries(['attention', 'matmul', 'step', 'decode', 'kernels'].map((work) => [work, () => prepared]))
+  const works = Object.fromEntries(['attention', 'matmul', 'step', 'decode', 'kernels', 'token'].map((work) => [work, () => prepared]))
   return { works, memory: { reset: () => {}, peak: () => 0 } }
 }

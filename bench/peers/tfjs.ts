@@ -7,6 +7,7 @@ import { prepareAttention } from './tfjs/attention.ts'
 import { prepareCheckpoint } from './tfjs/checkpoint.ts'
 import { prepareDecode } from './tfjs/decode.ts'
 import { prepareFit } from './tfjs/fit.ts'
+import { preparePrefill, prepareToken } from './tfjs/generate.ts'
 import { prepareKernel } from './tfjs/kernels.ts'
 import { prepareMatMul } from './tfjs/matmul.ts'
 import { prepareStep } from './tfjs/step.ts'
@@ -25,7 +26,7 @@ export const start: Start = async (variant, threads) => {
   const attention = ours ? flash : form === 'best' ? bestWritten : naive
   /** Kernels are registered with the first case, so that a case can measure it. */
   const withKernels =
-    <Input>(prepare: (input: Input) => Prepared) =>
+    <Input>(prepare: (input: Input) => Prepared | Promise<Prepared>) =>
     (input: Input) => {
       registerOnce()
       return prepare(input)
@@ -44,6 +45,8 @@ export const start: Start = async (variant, threads) => {
       decode: withKernels((input) => prepareDecode(ours ? 'flash' : 'naive', input)),
       kernels: withKernels(prepareKernel),
       fit: withKernels(prepareFit),
+      prefill: withKernels(preparePrefill),
+      token: withKernels(prepareToken),
       'first attention': (input) => firstCall(registerOnce, () => prepareAttention(attention, input)),
       'first matmul': (input) => firstCall(registerOnce, () => prepareMatMul(input)),
     },

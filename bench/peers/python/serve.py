@@ -31,6 +31,7 @@ def works():
     import torch
 
     torch.set_num_threads(threads)
+    import generate_works
     import llama
     import torch_works
 
@@ -40,6 +41,8 @@ def works():
         "matmul": torch_works.matmul,
         "decode": lambda case: torch_works.decode(case, naive),
         "step": lambda case: llama.step(case, naive),
+        "prefill": generate_works.prefill,
+        "token": generate_works.token,
         "adam": lambda case: llama.step(case, naive),
     }
 
