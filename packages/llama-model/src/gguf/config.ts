@@ -11,7 +11,7 @@ export function readConfig(who: string, metadata: Metadata, tensors: readonly Gg
   const architecture = metadata.get('general.architecture')
   if (typeof architecture !== 'string' || !architectures.includes(architecture)) {
     throw new RangeError(
-      `${who}: general.architecture is ${JSON.stringify(architecture) ?? 'missing'}; ${architectures.join(', ')} can be read.`,
+      `${who}: general.architecture is ${JSON.stringify(architecture)?.slice(0, 80) ?? 'missing'}; ${architectures.join(', ')} can be read.`,
     )
   }
   const fields = fieldsOf(who, metadata, architecture)

@@ -1,7 +1,7 @@
 import { cutOff } from '../checkpoint/read-tensor.ts'
 import type { PeekableStream } from '../checkpoint/source.ts'
 import { type BlockType, blockTypes } from './block-types.ts'
-import { Cursor, type Metadata, MoreBytes, readMetadata } from './metadata.ts'
+import { Cursor, type Metadata, MoreBytes, maxNameBytes, readMetadata } from './metadata.ts'
 
 /** One tensor of a file. */
 export interface GgufTensor {
@@ -74,7 +74,7 @@ function readParts(cursor: Cursor): { metadata: Metadata; infos: Info[] } {
 
 function readInfo(cursor: Cursor, i: number): Info {
   const { who } = cursor
-  const name = cursor.string(`the name of tensor ${i}`)
+  const name = cursor.string(`the name of tensor ${i}`, maxNameBytes)
   const rank = cursor.uint32()
   if (rank < 1 || rank > 4) throw new RangeError(`${who}: tensor '${name}' has ${rank} axes; 1 to 4 are possible. The file is damaged.`)
   const shape = Array.from({ length: rank }, () => cursor.uint64()).reverse()

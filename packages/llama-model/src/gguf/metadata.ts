@@ -42,9 +42,10 @@ export class Cursor {
     return count
   }
 
-  string(what: string): string {
+  string(what: string, maxBytes = Number.POSITIVE_INFINITY): string {
     const length = this.uint64()
     this.#check(`${what}, of ${length} bytes,`, length)
+    if (length > maxBytes) throw new RangeError(`${this.who}: ${what} has ${length} bytes; ${maxBytes} are possible. The file is damaged.`)
     const from = this.#take(length)
     return decoder.decode(this.#bytes.subarray(from, from + length))
   }
@@ -68,6 +69,8 @@ export class Cursor {
     throw new RangeError(`${this.who} is cut off or damaged: ${what} cannot be in what is left of it. Download or save it again.`)
   }
 }
+
+export const maxNameBytes = 1000
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -105,7 +108,7 @@ export function readMetadata(cursor: Cursor, numEntries: number): Metadata {
   const { who } = cursor
   const metadata = new Map<string, unknown>()
   for (let i = 0; i < numEntries; i++) {
-    const key = cursor.string(`the key of metadata entry ${i}`)
+    const key = cursor.string(`the key of metadata entry ${i}`, maxNameBytes)
     if (metadata.has(key)) throw new RangeError(`${who}: metadata '${key}' is there twice. The file is damaged.`)
     metadata.set(key, readValue(cursor, key, cursor.uint32()))
   }
