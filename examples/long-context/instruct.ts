@@ -52,7 +52,7 @@ export async function askPairs(documents: readonly LongDocument[], options: AskO
     complete: journal.remember(complete),
     kinds: ['normal', 'short'],
     pairsPerDocument: Math.ceil(wanted / asked.length),
-    chunkCharacters: 600,
+    chunkCharacters: Math.min(600, asked[0]!.text.length >> 1), // the instance has to hold it beside template, question and answer
     critique: true,
     seed: 1,
   })) {
