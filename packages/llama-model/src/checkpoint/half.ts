@@ -78,3 +78,6 @@ function roundShift(value: number, shift: number): number {
   const rest = value - quotient * 2 * half
   return quotient + (rest > half || (rest === half && quotient % 2 === 1) ? 1 : 0)
 }
+
+/** The float16 that stands, little-endian, at byte `at`. */
+export const halfAt = (bytes: Uint8Array, at: number): number => halfToFloat(bytes[at]! | (bytes[at + 1]! << 8))

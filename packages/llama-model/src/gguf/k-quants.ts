@@ -1,8 +1,7 @@
-import { halfToFloat } from '../checkpoint/half.ts'
+import { halfAt } from '../checkpoint/half.ts'
 import type { BlockType } from './block-types.ts'
 
 const valuesPerBlock = 256
-const half = (bytes: Uint8Array, at: number): number => halfToFloat(bytes[at]! | (bytes[at + 1]! << 8))
 
 /**
  * 8 groups of 32 with a 6-bit scale and minimum each: `d·scale·q − dmin·minimum`. Bytes of a block: d and dmin (F16), 12 of scales and
@@ -21,8 +20,8 @@ function scaledGroups(name: string, bits: 4 | 5): BlockType {
       const blocks = bytes.length / bytesPerBlock
       for (let block = 0; block < blocks; block++) {
         const from = block * bytesPerBlock
-        const d = half(bytes, from)
-        const dmin = half(bytes, from + 2)
+        const d = halfAt(bytes, from)
+        const dmin = halfAt(bytes, from + 2)
         for (let group = 0; group < 8; group++) {
           const [scale, minimum] = scaleAndMinimum(bytes, from + 4, group)
           const factor = Math.fround(d * scale)
@@ -65,7 +64,7 @@ export const q6_K: BlockType = {
     const blocks = bytes.length / 210
     for (let block = 0; block < blocks; block++) {
       const from = block * 210
-      const d = half(bytes, from + 208)
+      const d = halfAt(bytes, from + 208)
       for (let group = 0; group < 16; group++) {
         const factor = Math.fround(d * ((bytes[from + 192 + group]! << 24) >> 24))
         const side = group >> 3

@@ -1,8 +1,7 @@
-import { halfToFloat } from '../checkpoint/half.ts'
+import { halfAt } from '../checkpoint/half.ts'
 import type { BlockType } from './block-types.ts'
 
 const valuesPerBlock = 32
-const half = (bytes: Uint8Array, at: number): number => halfToFloat(bytes[at]! | (bytes[at + 1]! << 8))
 
 /** Blocks of 32 with a scale `d`, for the asymmetric ones a minimum `m`, and for 5 bits the 32 highest bits: `q·d + m`, `q` from `−zero`. */
 function nibbles(name: string, { bits, asymmetric }: { readonly bits: 4 | 5; readonly asymmetric: boolean }): BlockType {
@@ -19,8 +18,8 @@ function nibbles(name: string, { bits, asymmetric }: { readonly bits: 4 | 5; rea
       for (let block = 0; block < blocks; block++) {
         const from = block * bytesPerBlock
         const to = block * valuesPerBlock
-        const d = half(bytes, from)
-        const m = asymmetric ? half(bytes, from + 2) : -0 // which changes no number, not even −0
+        const d = halfAt(bytes, from)
+        const m = asymmetric ? halfAt(bytes, from + 2) : -0 // which changes no number, not even −0
         let high = 0
         if (bits === 5) for (let i = 3; i >= 0; i--) high = (high << 8) | bytes[from + highAt + i]!
         for (let i = 0; i < 16; i++) {
@@ -50,7 +49,7 @@ export const q8_0: BlockType = {
     const blocks = bytes.length / 34
     for (let block = 0; block < blocks; block++) {
       const from = block * 34
-      const d = half(bytes, from)
+      const d = halfAt(bytes, from)
       for (let i = 0; i < 32; i++) into[block * 32 + i] = d * ((bytes[from + 2 + i]! << 24) >> 24)
     }
     return into.subarray(0, blocks * 32)
