@@ -1,5 +1,5 @@
 // --watch: a page that draws the training under way.
-import type { LanguageModel } from 'long-context-eval'
+import { type LanguageModel, lossByPosition } from 'long-context-eval'
 import type { StepReport } from 'trainer'
 import { livePage } from 'trainer/node'
 import type { TextTokenizer } from './tokenizer.ts'
@@ -26,20 +26,17 @@ export async function watchTraining(port: number | undefined): Promise<Watch> {
         page.report({ ...report, step })
         if (performance.now() - looked < 1000 * everySeconds) return
         looked = performance.now()
-        const [losses] = await model.tokenLosses([row])
-        const binWidth = Math.ceil(row.length / 32)
-        page.lossByPosition(step, binMeans(losses!.subarray(1), binWidth), binWidth)
+        const binSize = Math.ceil(row.length / 32)
+        const bins = await lossByPosition(model, [row], { binSize })
+        page.lossByPosition(
+          step,
+          bins.map(({ loss }) => loss),
+          binSize,
+        )
         const prompt = row.subarray(1, Math.min(48, row.length / 2))
         const made = await model.generate(Int32Array.from(prompt), { maxNewTokens: 32 })
         page.sample(step, `${id}: ${tokenizer.decode(prompt)} → ${tokenizer.decode(made)}`)
       }
     },
   }
-}
-
-function binMeans(values: Float32Array, width: number): number[] {
-  return Array.from({ length: Math.ceil(values.length / width) }, (_, i) => {
-    const bin = values.subarray(i * width, (i + 1) * width)
-    return bin.reduce((sum, value) => sum + value, 0) / bin.length
-  })
 }
