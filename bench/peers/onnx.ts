@@ -1,5 +1,6 @@
 import { noise } from '../inputs.ts'
 import type { Prepared, Start } from '../serve-peer.ts'
+import { meanSize } from './mean-size.ts'
 import { residentMemory } from './memory.ts'
 import { type OnnxNode, onnxModel } from './onnx-model.ts'
 import { loadPeer } from './peers-folder.ts'
@@ -64,5 +65,3 @@ export const start: Start = async (_variant, threads) => {
     },
   }
 }
-
-export const meanSize = (values: Float32Array): number => values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import { noise } from '../../inputs.ts'
 import type { Parts } from '../../row.ts'
 import type { Prepared } from '../../serve-peer.ts'
+import { meanSize } from '../mean-size.ts'
 import type { Attention } from './attend.ts'
 
 export interface AttentionInput {
@@ -23,22 +24,21 @@ export function prepareAttention({ layout, make }: Attention, { T, H, D }: Atten
   const dOut = input(3)
   const { attend, dispose } = make({ T, H, D })
   const checks: number[] = []
-  const checking = () => checks.length === 0
 
   /** One pass; tfjs computes at once, so the forward part ends where `attend` returns. */
   const run = (): Parts => {
+    const first = checks.length === 0
     let forwardEnd = 0
-    let size: tf.Scalar | undefined
     const began = performance.now()
     const gradients = tf.grads((...qkv) => {
       const out = attend(...(qkv as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D]))
       forwardEnd = performance.now()
-      if (checking()) size = tf.keep(meanSize(out))
+      if (first) checks.push(meanSize(out.dataSync()))
       return out
     })([...inputs], dOut)
     const end = performance.now()
-    if (size) checks.push(...[size, ...gradients.map(meanSize)].map((mean) => mean.dataSync()[0]!))
-    tf.dispose([size ?? [], gradients])
+    if (first) checks.push(...gradients.map((gradient) => meanSize(gradient.dataSync())))
+    tf.dispose(gradients)
     return { forward: forwardEnd - began, backward: end - forwardEnd, 'forward + backward': end - began }
   }
   /** A GPU computes later: both passes are waited for, and the backward part is what is left of the second. */
@@ -50,7 +50,7 @@ export function prepareAttention({ layout, make }: Attention, { T, H, D }: Atten
     const gradients = tf.grads((...qkv) => attend(...(qkv as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D])))([...inputs], dOut)
     await firstNumber(gradients[0]!)
     const [forward, both] = [forwardEnd - began, performance.now() - forwardEnd]
-    if (checking()) for (const tensor of [out, ...gradients]) checks.push((await tf.tidy(() => meanSize(tensor)).data())[0]!)
+    if (checks.length === 0) for (const tensor of [out, ...gradients]) checks.push(meanSize(await tensor.data()))
     tf.dispose([out, gradients])
     return { forward, backward: both - forward, 'forward + backward': both }
   }
@@ -63,8 +63,6 @@ export function prepareAttention({ layout, make }: Attention, { T, H, D }: Atten
     },
   }
 }
-
-export const meanSize = (x: tf.Tensor): tf.Scalar => tf.mean(tf.abs(x))
 
 async function firstNumber(x: tf.Tensor): Promise<void> {
   const first = tf.tidy(() => tf.slice(tf.reshape(x, [-1]), 0, 1))

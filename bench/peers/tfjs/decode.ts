@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import { flashAttention } from 'flash-attn-tfjs'
 import { noise } from '../../inputs.ts'
 import type { Prepared } from '../../serve-peer.ts'
-import { meanSize } from './attention.ts'
+import { meanSize } from '../mean-size.ts'
 
 export interface DecodeInput {
   /** Keys in the cache. */
@@ -33,7 +33,7 @@ export function prepareDecode(form: 'flash' | 'naive', { S, H, K, D }: DecodeInp
     const began = performance.now()
     const out = tf.tidy(attend)
     const milliseconds = performance.now() - began
-    if (checks.length === 0) checks.push(tf.tidy(() => meanSize(out).dataSync()[0]!))
+    if (checks.length === 0) checks.push(meanSize(out.dataSync()))
     out.dispose()
     return { '': milliseconds }
   }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import { adamwStep, linearCrossEntropy, rmsNorm, swiGlu } from 'llama-kernels-tfjs'
 import { noise } from '../../inputs.ts'
 import type { Prepared } from '../../serve-peer.ts'
-import { meanSize } from './attention.ts'
+import { meanSize } from '../mean-size.ts'
 
 export interface KernelInput {
   readonly op: 'rmsNorm' | 'swiGlu' | 'linearCrossEntropy' | 'adamwStep'
@@ -36,7 +36,7 @@ export function prepareKernel({ op, shape, vocabulary = 0 }: KernelInput): Prepa
     const began = performance.now()
     const results = tf.tidy(compute[op])
     const milliseconds = performance.now() - began
-    if (check.length === 0) check.push(...results.map((result) => tf.tidy(() => meanSize(result).dataSync()[0]!)))
+    if (check.length === 0) check.push(...results.map((result) => meanSize(result.dataSync())))
     tf.dispose(results)
     return { '': milliseconds }
   }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { noise } from '../../inputs.ts'
 import type { Prepared } from '../../serve-peer.ts'
-import { meanSize } from './attention.ts'
+import { meanSize } from '../mean-size.ts'
 
 export interface MatMulInput {
   /** Shapes as stored, so transposed where `transposeA`, `transposeB` say so. */
@@ -19,7 +19,7 @@ export function prepareMatMul({ a, b, transposeA, transposeB }: MatMulInput): Pr
     const began = performance.now()
     const product = tf.matMul(left, right, transposeA, transposeB)
     const milliseconds = performance.now() - began
-    if (checks.length === 0) checks.push(tf.tidy(() => meanSize(product).dataSync()[0]!))
+    if (checks.length === 0) checks.push(meanSize(product.dataSync()))
     product.dispose()
     return { '': milliseconds }
   }
