@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { type TrainOptions, trainTokenizer } from 'seq-packer/node'
 import { describe, expect, it } from 'vitest'
 import { merges } from '../src/node/bpe/merges.ts'
-import { splitWords } from '../src/node/bpe/split-words.ts'
+import { splitWords, wordPatterns } from '../src/node/bpe/split-words.ts'
 import { createEncoder } from '../src/node/encoder.ts'
 
 interface Model {
@@ -31,6 +31,7 @@ async function train(documents: Iterable<{ text: string }>, options: TrainOption
 describe('trainTokenizer', () => {
   it.each<[string, TrainOptions]>([
     ['GPT-2', { vocabularySize: 420, pattern: 'gpt-2' }],
+    ['SmolLM', { vocabularySize: 420, pattern: 'smollm' }],
     ['Llama 3', { vocabularySize: 420, specialTokens: ['<|endoftext|>', '<|begin|>'] }],
   ])("makes the vocabulary, merge by merge, that Python's BpeTrainer makes: %s", async (name, options) => {
     const { tokenizer, ids } = golden.kinds.find((kind) => kind.name === name)!
@@ -72,12 +73,13 @@ describe('trainTokenizer', () => {
 
   it('splits texts into words, and loses no character', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.constantFrom('gpt-2' as const, 'llama-3' as const), (text, pattern) => {
+      fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(...wordPatterns), (text, pattern) => {
         expect(splitWords(text, pattern).join('')).toBe(text)
       }),
     )
     expect(splitWords("I'LL go, 12345\n\n  on", 'llama-3')).toEqual(['I', "'LL", ' go', ',', ' ', '123', '45', '\n\n', ' ', ' on'])
     expect(splitWords("I'll go, 12345\n\n  on", 'gpt-2')).toEqual(['I', "'ll", ' go', ',', ' 12345', '\n\n ', ' on'])
+    expect(splitWords("I'll go, 12345\n\n  on", 'smollm')).toEqual(['I', "'ll", ' go', ',', ' ', '1', '2', '3', '4', '5', '\n\n ', ' on'])
   })
 
   it.each<[string, TrainOptions, string]>([

@@ -1,3 +1,4 @@
+import { wordPatterns } from '../node/bpe/split-words.ts'
 import { trainTokenizer as train } from '../node/bpe/train-tokenizer.ts'
 import { readDocuments } from '../node/read-documents.ts'
 import { sourceFiles } from '../node/source-files.ts'
@@ -16,7 +17,7 @@ export const trainTokenizer: Command = {
     vocabulary: { type: 'string', about: 'number of tokens, such as 32768' },
     out: { type: 'string', about: 'the tokenizer.json' },
     special: { type: 'string', multiple: true, fallback: '<|endoftext|>', about: 'special tokens, which have the first ids' },
-    pattern: { type: 'string', fallback: 'llama-3', about: 'llama-3 or gpt-2: how texts are split before merging' },
+    pattern: { type: 'string', fallback: 'llama-3', about: 'llama-3, gpt-2 or smollm: how texts are split before merging' },
     ...readingOptions,
   },
   async run(values, positionals) {
@@ -24,7 +25,7 @@ export const trainTokenizer: Command = {
     const out = options.required('out', 'tokenizer.json')
     options.required('vocabulary', '32768')
     const vocabularySize = options.count('vocabulary', 257)!
-    const pattern = options.oneOf('pattern', ['llama-3', 'gpt-2'], 'llama-3')
+    const pattern = options.oneOf('pattern', wordPatterns, 'llama-3')
     const special = options.list('special')
     const { read, leftOut } = reading(options)
     const files = sourceFiles('train-tokenizer', positionals, undefined, read.split)
