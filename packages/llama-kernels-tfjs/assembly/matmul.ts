@@ -2,6 +2,9 @@ import { gemm } from './gemm';
 import { exp, min } from './simd';
 import { combine, dots, narrow } from './thin';
 
+/** So few rows that each row of a transposed B, read once, can meet all of them before the next one comes. As in kernels/blocks.ts. */
+const FEW_ROWS: i32 = 8;
+
 /** Whether the product is a sum of so few rows that panels do not pay. */
 // @ts-ignore: decorator
 @inline
@@ -61,7 +64,8 @@ function blockProduct(
   else if (N <= 4) narrow(a, ars, acs, b, brs, bcs, to, rows, N, K, scratch);
   else if (isFlat(M, K) && bcs == 4 && N >= 32) {
     for (let r: i32 = 0; r < rows; r++) combine(b, brs, a + <usize>r * ars, acs, to + <usize>r * ldc, cols, K);
-  } else gemm(a, ars, acs, b, brs, bcs, to, ldc, rows, cols, K, 0, scratch);
+  } else if (M <= FEW_ROWS && brs == 4 && acs == 4) dots(b, bcs, a, ars, to, ldc, cols, M, K);
+  else gemm(a, ars, acs, b, brs, bcs, to, ldc, rows, cols, K, 0, scratch);
   if (!bias && !activation) return;
   bias += <usize>i * biasRow + <usize>j * biasCol;
   prelu += <usize>i * preluRow + <usize>j * preluCol;
@@ -73,7 +77,7 @@ function blockProduct(
 /** `count` elements of W·x, W[total, K] with outputs `outStride` and depth `depthStride` bytes apart; at least one of the two is 4. */
 function vectorProduct(W: usize, outStride: usize, depthStride: usize, x: usize, xStep: usize, y: usize, total: i32, count: i32, K: i32): void {
   if (outStride == 4 && total > 1) combine(W, depthStride, x, xStep, y, count, K);
-  else dots(W, outStride, x, y, count, K);
+  else dots(W, outStride, x, 0, y, 0, count, 1, K);
 }
 
 /** y = activation(y + bias) on one row, while it is still in the cache. Numbers as in kernels/matmul.ts; columns are 0 or 4 bytes apart. */

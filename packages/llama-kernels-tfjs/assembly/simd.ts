@@ -75,3 +75,9 @@ export function log(x: f32): f32 {
 export function min(a: i32, b: i32): i32 {
   return a < b ? a : b;
 }
+
+// @ts-ignore: decorator
+@inline
+export function max(a: i32, b: i32): i32 {
+  return a > b ? a : b;
+}

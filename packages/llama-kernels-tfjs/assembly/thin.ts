@@ -5,12 +5,18 @@ import { fma, min, sumLanes } from './simd';
 const DEPTH: i32 = 256; // of the panel of `narrow`
 
 /**
- * y[o] = Σ_k W[o, k]·x[k] for n rows of W that are contiguous along k and `stride` bytes apart. One row at a time: memory is read in one
- * stream, which processors foresee better than four.
+ * y[i, o] = Σ_k W[o, k]·x[i, k] for n rows of W and M rows of x that are contiguous along k; `stride`, `xRow`, `yRow` bytes from a row to
+ * the next. One row of W at a time, for all of x: memory is read once, in one stream, which processors foresee better than four. Every
+ * sum has the same order whatever M and n are.
  */
-export function dots(W: usize, stride: usize, x: usize, y: usize, n: i32, K: i32): void {
+export function dots(W: usize, stride: usize, x: usize, xRow: usize, y: usize, yRow: usize, n: i32, M: i32, K: i32): void {
   const bytes = <usize>K * 4;
-  for (let o: i32 = 0; o < n; o++) { store<f32>(y, dot(W, x, bytes)); W += stride; y += 4; }
+  for (let o: i32 = 0; o < n; o++) {
+    let q = x, to = y, i: i32 = 0;
+    for (; i + 2 <= M; i += 2) { dotTwo(W, q, q + xRow, to, to + yRow, bytes); q += 2 * xRow; to += 2 * yRow; }
+    if (i < M) store<f32>(to, dot(W, q, bytes));
+    W += stride; y += 4;
+  }
 }
 
 /** Σ p·q, in four accumulators. */
@@ -26,6 +32,28 @@ function dot(p: usize, q: usize, bytes: usize): f32 {
   let sum = sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
   for (; p < end; p += 4) { sum += load<f32>(p) * load<f32>(q); q += 4; }
   return sum;
+}
+
+/** `dot` of p with two rows. */
+function dotTwo(p: usize, q: usize, r: usize, toQ: usize, toR: usize, bytes: usize): void {
+  const end = p + bytes, vector = p + (bytes & ~15), wide = p + (bytes & ~63);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+  for (; p < wide; p += 64) {
+    let w = v128.load(p);
+    s0 = fma(w, v128.load(q), s0); t0 = fma(w, v128.load(r), t0);
+    w = v128.load(p, 16);
+    s1 = fma(w, v128.load(q, 16), s1); t1 = fma(w, v128.load(r, 16), t1);
+    w = v128.load(p, 32);
+    s2 = fma(w, v128.load(q, 32), s2); t2 = fma(w, v128.load(r, 32), t2);
+    w = v128.load(p, 48);
+    s3 = fma(w, v128.load(q, 48), s3); t3 = fma(w, v128.load(r, 48), t3);
+    q += 64; r += 64;
+  }
+  for (; p < vector; p += 16) { const w = v128.load(p); s0 = fma(w, v128.load(q), s0); t0 = fma(w, v128.load(r), t0); q += 16; r += 16; }
+  let sum = sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))), other = sumLanes(f32x4.add(f32x4.add(t0, t1), f32x4.add(t2, t3)));
+  for (; p < end; p += 4) { const w = load<f32>(p); sum += w * load<f32>(q); other += w * load<f32>(r); q += 4; r += 4; }
+  store<f32>(toQ, sum);
+  store<f32>(toR, other);
 }
 
 const BLOCK: i32 = 32768; // of y: 128 KiB stay in L2, and the rows of W run long enough for the processor to read ahead

@@ -26,6 +26,8 @@ const sizes: readonly (readonly [number, number, number])[] = [
   [300, 200, 100],
   [257, 129, 130],
   [130, 515, 260],
+  // few rows, which read the matrix once
+  ...[2, 3, 4, 7, 8, 9].map((rows) => [rows, 530, 301] as const),
 ]
 const batches: readonly (readonly [readonly number[], readonly number[]])[] = [
   [[3], [3]],
@@ -203,6 +205,22 @@ test('one thread and two give the same bits', () => {
     return results
   })
   for (const [i, values] of runs[0]!.entries()) expect(sameBits(values, runs[1]![i]!), `case ${i}`).toBe(true)
+})
+
+test('a few rows give the bits that each gives alone', () => {
+  register()
+  const [rows, cols, depth] = [8, 1100, 259]
+  const draw = numbers(5)
+  const [x, y] = [draw(rows * depth), draw(cols * depth)]
+  const product = (own: Float32Array) =>
+    tf.tidy(() =>
+      tf.matMul(tf.tensor2d(own, [own.length / depth, depth]), tf.tensor2d(y, [cols, depth]), false, true).dataSync<'float32'>(),
+    )
+  const all = product(x)
+  for (let row = 0; row < rows; row++) {
+    const alone = product(x.subarray(row * depth, (row + 1) * depth))
+    expect(sameBits(all.subarray(row * cols, (row + 1) * cols), alone), `row ${row}`).toBe(true)
+  }
 })
 
 test('edges: empty products, no depth, wrong shapes', () => {

@@ -3,6 +3,7 @@ import { applyRope, type RopeTable } from 'rope-abf/tfjs'
 import type { LlamaConfig } from './config.ts'
 import { addLora, hasLora } from './lora/add-lora.ts'
 import { addLinear, linear } from './ops/linear.ts'
+import { hasLinears, linears } from './ops/linears.ts'
 import { addMlp } from './ops/mlp.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
 import type { Params } from './params.ts'
@@ -51,23 +52,41 @@ function addAttention(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const { config, batchSize: B, length: T, table, segmentIds, attend } = pass
   const { numHeads: H, numKvHeads: K, headDim: D, rmsNormEps, noRopeLayers = [] } = config
   const param = lookUp(pass, layer)
-  const h = rmsNorm(x_NC, param('input_layernorm.weight')!, rmsNormEps)
-  const project = (name: string, heads: number): tf.Tensor4D => {
-    const module = `self_attn.${name}_proj`
-    const own = linear<tf.Rank.R4>(h, param(`${module}.weight`)!, [B, T, heads, D])
-    const product = addLora(own, h, moduleOf(layer, module), pass)
+  const products = projections(x_NC, layer, pass)
+  const project = (name: 'q' | 'k' | 'v', heads: number): tf.Tensor4D => {
     const bias = param(`self_attn.${name}_proj.bias`)
-    const x = bias ? tf.add<tf.Tensor4D>(product, tf.reshape(bias, [heads, D])) : product
+    const x = bias ? tf.add<tf.Tensor4D>(products[name], tf.reshape(bias, [heads, D])) : products[name]
     const norm = param(`self_attn.${name}_norm.weight`)
     return norm ? tf.reshape(rmsNorm(tf.reshape(x, [-1, D]), norm, rmsNormEps), [B, T, heads, D]) : x
   }
   const turn = (x: tf.Tensor4D, role: 'query' | 'key') => (noRopeLayers.includes(layer) ? x : applyRope(x, table, { role }))
   const [query, key, value] = [turn(project('q', H), 'query'), turn(project('k', K), 'key'), project('v', K)]
   const attended = attend(query, key, value, layer, segmentIds)
-  const own = addLinear(x_NC, attended, param('self_attn.o_proj.weight')!)
+  const weight = param('self_attn.o_proj.weight')!
+  const own = hasLinears(B * T)
+    ? linears({ x: tf.reshape(attended, [B * T, H * D]), weights: [weight], residual: x_NC })[0]!
+    : addLinear(x_NC, attended, weight)
   const sum = addLora(own, attended, moduleOf(layer, 'self_attn.o_proj'), pass)
   const bias = param('self_attn.o_proj.bias')
   return bias ? tf.add(sum, bias) : sum
+}
+
+/** Queries, keys and values before bias, norm and rotation. */
+function projections(x_NC: tf.Tensor, layer: number, pass: Pass): Record<'q' | 'k' | 'v', tf.Tensor4D> {
+  const { config, batchSize: B, length: T } = pass
+  const { numHeads: H, numKvHeads: K, headDim: D, rmsNormEps: epsilon } = config
+  const param = lookUp(pass, layer)
+  const names = ['q', 'k', 'v'] as const
+  const norm = param('input_layernorm.weight')!
+  const weights = names.map((name) => param(`self_attn.${name}_proj.weight`)!)
+  const shapes = [H, K, K].map((heads): [number, number, number, number] => [B, T, heads, D])
+  const modules = names.map((name) => moduleOf(layer, `self_attn.${name}_proj`))
+  const isFused = hasLinears(B * T) && !modules.some((module) => hasLora(module, pass))
+  const h = isFused ? x_NC : rmsNorm(x_NC, norm, epsilon)
+  const products: tf.Tensor4D[] = isFused
+    ? linears({ x: x_NC, weights, norm }, { epsilon }).map((product, i) => tf.reshape(product, shapes[i]!))
+    : modules.map((module, i) => addLora(linear<tf.Rank.R4>(h, weights[i]!, shapes[i]!), h, module, pass))
+  return { q: products[0]!, k: products[1]!, v: products[2]! }
 }
 
 function addMlpTo(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
@@ -79,6 +98,10 @@ function addMlpTo(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const isAdapted = ['gate', 'up', 'down'].some((name) => hasLora(moduleOf(layer, `mlp.${name}_proj`), pass))
   if (!config.mlpBias && !isAdapted) {
     const weights = { norm: norm!, gate: gate!, up: up!, down: down! }
+    if (hasLinears(x_NC.shape[0]!)) {
+      const [gated] = linears({ x: x_NC, weights: [gate!, up!], norm: norm! }, { epsilon: config.rmsNormEps, gated: true })
+      return linears({ x: gated!, weights: [down!], residual: x_NC })[0]!
+    }
     const products = onlyGradient ? 'onlyGradient' : keepsProducts(config, length) ? 'keep' : 'computeAgain'
     return addMlp(x_NC, weights, config.rmsNormEps, products)
   }

@@ -8,7 +8,8 @@ export interface Blocks {
 }
 
 const smallProduct = 2 ** 20 // multiply-adds; about 40 µs, below which a second thread costs more than it brings
-const smallMatrix = 2 ** 17 // elements of a matrix that is read once, for a vector: as long
+const smallMatrix = 2 ** 17 // elements of a matrix that is read once, for a few vectors: as long
+const fewRows = 8 // as in ../../assembly/matmul.ts
 const tasksPerThread = 8
 const goodBlock = 256 // every task packs its own operands, for this many rows or columns at a small price
 const smallestBlock = 64 // and for fewer than this at too high a one
@@ -18,8 +19,8 @@ const smallestBlock = 64 // and for fewer than this at too high a one
  * cut does not show in the result: every element is summed in the same order.
  */
 export function cutProduct(rows: number, cols: number, depth: number, batch: number, threads: number): Blocks {
-  const isVector = rows === 1 || cols === 1
-  const small = batch * rows * cols * depth <= (isVector ? smallMatrix : smallProduct)
+  const isVector = rows <= fewRows || cols === 1
+  const small = isVector ? batch * Math.max(rows, cols) * depth <= smallMatrix : batch * rows * cols * depth <= smallProduct
   if (threads === 1 || small) return { blockRows: rows, blockCols: cols, tasks: batch, alone: true }
   let blockRows = rows
   let blockCols = cols
