@@ -24,8 +24,14 @@ export const smallLlama = (settings: Settings): LlamaConfig =>
     eos_token_id: endOfTextId,
   })
 
-/** `maxTokens`: how many tokens go through the model at once. */
-export function languageModel(params: Params, config: LlamaConfig, maxTokens: number): LanguageModel {
+/** `maxTokens`: how many tokens go through the model at once. `begin`: what every document began with in training. */
+export function languageModel(
+  params: Params,
+  config: LlamaConfig,
+  maxTokens: number,
+  begin: readonly number[] = [endOfTextId],
+): LanguageModel {
+  const ends = [config.eosTokenId ?? []].flat()
   return {
     async tokenLosses(sequences) {
       const losses: Float32Array[] = []
@@ -50,9 +56,8 @@ export function languageModel(params: Params, config: LlamaConfig, maxTokens: nu
     },
     async generate(prompt, { maxNewTokens }) {
       const made: number[] = []
-      // every document began with the end-of-text token in training
-      const tokens = [endOfTextId, ...prompt]
-      for await (const { token } of generate(params, config, { tokens, maxNewTokens })) if (token !== endOfTextId) made.push(token)
+      const tokens = [...begin, ...prompt]
+      for await (const { token } of generate(params, config, { tokens, maxNewTokens })) if (!ends.includes(token)) made.push(token)
       return Int32Array.from(made)
     },
   }

@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { lockFolder } from './lock.ts'
-import type { Settings } from './settings.ts'
 
 export interface Finished<Result> {
   readonly seconds: number
@@ -22,13 +21,16 @@ export interface Run {
   readonly finished: Map<string, Finished<unknown>>
 }
 
-// these only say where and how, not what: a run may go on with others
-const free = ['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds', 'watch', 'chat']
+/** Of `pnpm start`: these only say where and how, not what, so a run may go on with others. */
+const free: readonly string[] = ['runs', 'name', 'engine', 'threads', 'checkpointEvery', 'seeds', 'watch', 'chat']
 // these matter from the first pair on
 const freeUntilPairs = ['chatUrl', 'chatModel']
 
-/** Opens or makes `runs/<name>`. Throws when another process holds it, or when it was made with other settings. */
-export function openRun(settings: Settings): Run {
+/**
+ * Opens or makes `runs/<name>`. Throws when another process holds it, or when it was made with other settings than those that are `free`
+ * to change.
+ */
+export function openRun(settings: { readonly runs: string; readonly name: string }, freeToChange = free): Run {
   const folder = join(settings.runs, settings.name)
   mkdirSync(join(folder, 'results'), { recursive: true })
   lockFolder(folder)
@@ -36,7 +38,7 @@ export function openRun(settings: Settings): Run {
   if (existsSync(file)) {
     const before: Record<string, unknown> = JSON.parse(readFileSync(file, 'utf8'))
     const now: Record<string, unknown> = JSON.parse(JSON.stringify(settings))
-    const mayChange = existsSync(join(folder, 'results', 'pairs.json')) ? free : [...free, ...freeUntilPairs]
+    const mayChange = existsSync(join(folder, 'results', 'pairs.json')) ? freeToChange : [...freeToChange, ...freeUntilPairs]
     const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
       (key) => !mayChange.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
     )

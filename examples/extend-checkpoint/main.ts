@@ -1,0 +1,348 @@
+// Takes a Llama checkpoint, yours or anyone's, past the context it was trained at, the way of "Effective Long-Context Scaling of Foundation
+// Models" (Xiong et al. 2023, arXiv 2309.16039):
+//   pnpm extend --model SmolLM2-135M-Instruct.Q4_1.gguf --length 16384 --hours 2       a folder, a .gguf file, or the URL of one
+//   pnpm extend --model my-llama/ --length 32768 --texts my-books/ --method full       pnpm extend --help says every setting
+// Stop it whenever you like: the same command goes on where it stopped. Everything is kept under runs/<name>/.
+import '../long-context/failures.ts'
+import * as tf from '@tensorflow/tfjs'
+import { cosine } from 'cosine-schedule'
+import { exportGguf, extendContext, type LlamaConfig, loss, type Params, saveLora, savePretrained } from 'llama-model'
+import type { LanguageModel } from 'long-context-eval'
+import type { Resumable, Row } from 'seq-packer'
+import { batches } from 'seq-packer/tfjs'
+import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, stopSignals, train } from 'trainer'
+import { startEngine } from '../long-context/engine.ts'
+import { longDocuments } from '../long-context/instruct.ts'
+import { trained as describeTraining, summary } from '../long-context/metrics.ts'
+import { languageModel } from '../long-context/model.ts'
+import { progress } from '../long-context/progress.ts'
+import { openRun } from '../long-context/run.ts'
+import { checkLengths, describeTexts, readTexts } from '../long-context/texts.ts'
+import { watchTraining } from '../long-context/watch.ts'
+import { answersAbout, asAuthor, askForPairs, isChatModel, lessonRows, lessonsOf, rules } from './instruct.ts'
+import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall, windowsOf } from './measure.ts'
+import { merged, openCheckpoint, openLearner } from './model.ts'
+import { checkTime, confirm, makePlan, planMemory, planTable } from './plan.ts'
+import { writeReport } from './report.ts'
+import { trainingRows } from './rows.ts'
+import { free, readSettings } from './settings.ts'
+import { byMethod, candidates, choose, describeSweep, sweep } from './sweep.ts'
+
+const settings = readSettings(process.argv.slice(2))
+const { length, seed } = settings
+const run = openRun(settings, free)
+const engine = await startEngine(settings.engine, settings.threads)
+console.log(`run     ${run.folder}\nengine  ${engine.description}`)
+
+// ---- what can be wrong is found before any long work -------------------------------------------------------------------------------------
+const checkpoint = await openCheckpoint(settings)
+const { config: unmodified, tokenizer, begin } = checkpoint
+const trained = unmodified.maxPositionEmbeddings
+console.log(`model   ${settings.model}\ncontext ${trained} → ${length} tokens`)
+const all = candidates(unmodified, length, settings.factors)
+planMemory(unmodified, settings)
+if (settings.pairs > 0 && settings.author === 'model' && !isChatModel(checkpoint))
+  throw new Error(
+    '--author model: the checkpoint has no chat template, so it cannot be asked for pairs; choose --author extractive, or --pairs 0',
+  )
+
+const corpus = await run.stage(
+  'texts',
+  'Texts: filtered for quality before length, split by document; shorter ones are joined in order',
+  () => readTexts({ paths: settings.texts, maxTexts: settings.maxTexts, shortLength: Math.min(256, trained), longLength: length }),
+  describeTexts,
+)
+const tokens = await run.stage(
+  'tokens',
+  "   Encode with the checkpoint's tokenizer",
+  () => {
+    const bar = progress('encoding', corpus.texts.length)
+    const encoded = corpus.texts.map(({ text }, i) => {
+      bar.update(i + 1)
+      return Array.from(tokenizer.encode(text))
+    })
+    bar.stop()
+    return encoded
+  },
+  (encoded) => `${encoded.filter((own) => own.length >= length).length} documents of ${length} tokens or more`,
+)
+const documents = corpus.texts.map((text, i) => ({ ...text, tokens: Int32Array.from(tokens[i]!) }))
+checkLengths(documents, length)
+const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
+const [trainingTexts, validationTexts, testTexts] = [ofSplit('train'), ofSplit('validation'), ofSplit('test')]
+
+/** The plain model of `config` as the training `from` left it, or as it was; disposed after `work`. */
+async function withModel<Result>(
+  config: LlamaConfig,
+  from: string | undefined,
+  work: (model: LanguageModel, params: Params, config: LlamaConfig) => Promise<Result>,
+): Promise<Result> {
+  const plain = merged(await openLearner(checkpoint, settings, config, from && run.path('checkpoints', from)))
+  try {
+    return await work(languageModel(plain.params, plain.config, length, begin), plain.params, plain.config)
+  } finally {
+    tf.dispose(plain.params)
+  }
+}
+
+/** One line of progress for a measurement of minutes. */
+const measured = { ...settings, tokenizer, texts: testTexts, begin, trained }
+const losses = (id: string, title: string, config: LlamaConfig, from?: string) =>
+  run.stage(id, title, () => withModel(config, from, (model) => measureLoss(model, measured)), describeLosses)
+const recall = (id: string, title: string, config: LlamaConfig, from?: string) =>
+  run.stage(id, title, () => withModel(config, from, (model) => measureRecall(model, measured)), describeRecall)
+
+if ((await latestCheckpoint(run.path('checkpoints', 'long'))).path === undefined) {
+  const learner = await openLearner(checkpoint, settings, all[0]!.config)
+  await checkTime(learner, settings)
+  tf.dispose([learner.frozen, learner.learning])
+}
+
+// ---- 1. before -----------------------------------------------------------------------------------------------------------------------------
+const before = {
+  losses: await losses('before-loss', `1. Before: loss up to ${length} tokens, on held-out texts`, unmodified),
+  recall: await recall('before-recall', '   pass keys and first sentences', unmodified),
+}
+
+// ---- 2. plan -------------------------------------------------------------------------------------------------------------------------------
+const plan = await run.stage(
+  'plan',
+  `2. Plan: ${settings.trialSteps} trial steps at ${length} tokens`,
+  async () => {
+    const learner = await openLearner(checkpoint, settings, all[1]!.config)
+    const made = await makePlan(learner, settings)
+    tf.dispose([learner.frozen, learner.learning])
+    return made
+  },
+  (made) =>
+    planTable(made, settings, trained)
+      .map(([what, value]) => `${what.padEnd(22)} ${value}`)
+      .join('\n'),
+)
+await run.stage(
+  'confirmed',
+  '   Go on?',
+  () => confirm(settings),
+  () => 'yes',
+)
+
+// ---- 3. choose the base --------------------------------------------------------------------------------------------------------------------
+const tried = await run.stage(
+  'sweep',
+  `3. Choose the base: every method at ${length} tokens before any training, on validation texts`,
+  () =>
+    withModel(unmodified, undefined, async (_, params) => {
+      const bar = progress('trying', all.length)
+      const windows = windowsOf({ texts: validationTexts, begin }, length, Math.ceil(settings.evalTexts / 2))
+      const modelOf = (config: LlamaConfig) => languageModel(params, config, length, [])
+      const found = await sweep(all, windows, { trained, modelOf, onProgress: bar.update })
+      bar.stop()
+      return found
+    }),
+  describeSweep,
+)
+const { chosen, best } = choose(tried)
+const configOf = (label: string) => all.find((own) => own.label === label)!.config
+const extended = configOf(chosen.label)
+console.log(
+  extendContext(unmodified, { length, method: 'abf', base: extended.rope.scaling?.kind === 'abf' ? extended.rope.scaling.base : undefined })
+    .table,
+)
+const zeroShot: Record<string, Awaited<ReturnType<typeof byPosition>>> = {}
+for (const label of new Set([chosen.label, best.label]))
+  zeroShot[label] = await run.stage(
+    `zero-shot-${label.replaceAll(/\W+/g, '-').toLowerCase()}`,
+    `   ${label}, before training, on held-out texts`,
+    () => withModel(configOf(label), undefined, (model) => byPosition(model, windowsOf(measured, length, settings.evalTexts))),
+    (bins) => `by position: ${bins.map(({ loss }) => loss.toFixed(2)).join(' ')}`,
+  )
+
+// ---- 4. continue pretraining -----------------------------------------------------------------------------------------------------------------
+const watch = await watchTraining(settings.watch)
+
+interface TrainingStage {
+  readonly id: string
+  readonly config: LlamaConfig
+  /** The training that it goes on from; none: the checkpoint. */
+  readonly from?: string
+  readonly rows: Resumable<Row>
+  readonly steps: number
+}
+
+/**
+ * Trains with AdamW, cosine with warm-up, clipping and checkpoints; goes on from the newest whole checkpoint, and leaves the last. Ctrl-C
+ * finishes the step, saves and ends the process.
+ */
+async function trainModel({ id, config, from, rows, steps }: TrainingStage) {
+  const dir = run.path('checkpoints', id)
+  const learner = await openLearner(checkpoint, settings, config, from && run.path('checkpoints', from))
+  const { frozen, learning } = learner
+  const { path, skipped } = await latestCheckpoint(dir)
+  for (const { path, reason } of skipped) console.log(`  skipped ${path}: ${reason}`)
+  const resume = path === undefined ? undefined : await loadCheckpoint(path)
+  const data = batches(rows, 1)
+  if (resume) data.restore(resume.data)
+  const file = run.path('metrics', `${id}.jsonl`)
+  const log = await metricsLog(file, { resume })
+  const bar = progress(`training ${id}`, steps)
+  const signals = stopSignals()
+  const now = () => languageModel({ ...frozen, ...learning }, learner.config, length, [])
+  const [row] = windowsOf({ texts: validationTexts, begin }, length, 1)
+  const live: LanguageModel = { tokenLosses: (some) => now().tokenLosses(some), generate: (...prompt) => now().generate(...prompt) }
+  const draw = watch.training(id, live, row!, { encode: (text) => Array.from(tokenizer.encode(text)), decode: tokenizer.decode })
+  const { method, peak = method === 'full' ? 5e-5 : 2e-4 } = settings
+  const slow = { match: /norm|embed_tokens|lm_head/, learningRateScale: method === 'full' ? 1 : 0.1, weightDecay: 0 }
+  let peakBytes = 0
+  for await (const report of train({
+    params: learning,
+    loss: (params, batch) => loss({ ...frozen, ...params }, learner.config, batch, plan.memory),
+    batches: data,
+    tokens: () => length,
+    learningRate: cosine({ peak, totalSteps: steps, warmupSteps: Math.ceil(steps / 10), floor: peak / 10 }),
+    optimizer: adamw({ groups: [slow] }), // β 0.9/0.95, decay 0.1, as Llama 2
+    clipNorm: 1,
+    totalSteps: steps,
+    resume,
+    stop: signals.stop,
+    checkpoint: { dir, every: settings.checkpointEvery, keepLast: 1, data: data.state },
+  })) {
+    await log(report)
+    await draw(report)
+    peakBytes = Math.max(peakBytes, engine.bytes())
+    bar.update(report.step, `loss ${report.loss.toFixed(3)}, ${(report.milliseconds / 1000).toFixed(1)} s a step`)
+  }
+  bar.stop()
+  if (signals.exitCode() !== undefined) {
+    console.log('  saved; the same command goes on from here')
+    process.exit(signals.exitCode())
+  }
+  signals.release()
+  const validation = await now().tokenLosses(windowsOf({ texts: validationTexts, begin }, length, 1))
+  tf.dispose([frozen, learning])
+  return { ...summary(file, length, validation), peakBytes }
+}
+
+const shortLength = Math.max(32, Math.floor(trained / 8))
+const arms = [
+  { id: 'long', ...all.find(({ label }) => label === chosen.label)! },
+  ...settings.compare.map((method) => ({ id: method, ...byMethod(unmodified, length, method) })),
+]
+const training: Record<string, Awaited<ReturnType<typeof trainModel>>> = {}
+for (const { id, label, config } of arms)
+  training[id] = await run.stage(
+    id,
+    `4. Continue pretraining at ${length} tokens: ${label}`,
+    () => {
+      const rows = trainingRows({ ...settings, texts: trainingTexts, begin, shortLength })
+      return trainModel({ id, config, rows, steps: plan.steps.long })
+    },
+    describeTraining,
+  )
+
+// ---- 5. instruct -----------------------------------------------------------------------------------------------------------------------------
+const longTexts = longDocuments(trainingTexts, length)
+const pairs = await run.stage(
+  'pairs',
+  '5. Self-instruct: question/answer pairs about the training texts, checked by their author',
+  () =>
+    withModel(unmodified, undefined, async (_, params) => {
+      const { author, pairs: wanted } = settings
+      if (wanted === 0) return { author: 'nobody', pairs: [], rejected: {} }
+      const bar = progress('asking', wanted)
+      const asked = await askForPairs(longTexts, {
+        author: author === 'model' ? `${settings.model}, in process` : 'rules without a model (extractive)',
+        complete: author === 'model' ? asAuthor(checkpoint, params) : rules(seed),
+        wanted,
+        seed,
+        chunkCharacters: Math.min(4000, trained),
+        journal: run.path('pairs-journal.jsonl'),
+        onProgress: bar.update,
+      })
+      bar.stop()
+      return asked
+    }),
+  ({ author, pairs, rejected }) => `${pairs.length} pairs by ${author}; rejected: ${JSON.stringify(rejected)}`,
+)
+const lessons = lessonsOf(pairs.pairs, longTexts, checkpoint, length)
+const tuned = lessons.length > 0 ? 'tuned' : 'long'
+if (lessons.length > 0)
+  training.tuned = await run.stage(
+    'tuned',
+    `   Instruct: ${lessons.length} pairs, loss on whole sequences`,
+    () => {
+      const rows = lessonRows(lessons, length, seed)
+      return trainModel({ id: 'tuned', config: extended, from: 'long', rows, steps: plan.steps.instruct })
+    },
+    describeTraining,
+  )
+else console.log('   Instruct: left out, there are no pairs')
+
+// ---- 6. after --------------------------------------------------------------------------------------------------------------------------------
+const after = {
+  losses: await losses('after-loss', '6. After: the same measurements', extended, 'long'),
+  recall: await recall('after-recall', '   pass keys and first sentences', extended, 'long'),
+}
+const compared: Record<string, Awaited<ReturnType<typeof losses>>> = {}
+for (const { id, label, config } of arms.slice(1))
+  compared[label] = await losses(`after-${id}`, `   ${label}, after equal training`, config, id)
+const tunedMeasures =
+  tuned === 'tuned'
+    ? {
+        losses: await losses('tuned-loss', '   after instruction tuning', extended, tuned),
+        recall: await recall('tuned-recall', '   pass keys and first sentences', extended, tuned),
+      }
+    : undefined
+const book = testTexts.reduce((longest, own) => (own.tokens.length > longest.tokens.length ? own : longest))
+const answers = await run.stage(
+  'answers',
+  `   Questions about “${book.id}”, as far as ${length} tokens hold it`,
+  async () => {
+    const options = { length, maxNewTokens: settings.answerTokens }
+    const ask = (config: LlamaConfig, from?: string) =>
+      withModel(config, from, (_, params, plain) => answersAbout(book.text, languageModel(params, plain, length, []), checkpoint, options))
+    return { before: await ask(unmodified), after: await ask(extended, tuned) }
+  },
+  ({ after }) => after.map(({ question, answer }) => `${question}\n  ${answer.replaceAll('\n', ' ')}`).join('\n'),
+)
+await run.stage(
+  'models',
+  '   Save: Hugging Face folder, GGUF, and the low-rank updates for PEFT',
+  () =>
+    withModel(extended, tuned, async (_, params, config) => {
+      const shared = { params, config, tokenizer: checkpoint.files }
+      await savePretrained(run.path('models', 'extended'), shared)
+      await exportGguf(run.path('models', 'extended.gguf'), { ...shared, name: `${settings.name} ${length}` })
+      if (settings.method === 'full') return true
+      const { config: adapted, frozen, learning } = await openLearner(checkpoint, settings, extended, run.path('checkpoints', tuned))
+      const [base, adapter] = [run.path('models', 'adapter-base'), run.path('models', 'adapter')]
+      const ofBase = Object.fromEntries(Object.entries({ ...frozen, ...learning }).filter(([name]) => !name.includes('.lora_')))
+      await savePretrained(base, { params: ofBase, config, tokenizer: checkpoint.files })
+      await saveLora(adapter, { params: learning, config: adapted, baseModel: base })
+      tf.dispose([frozen, learning])
+      return true
+    }),
+  () => run.path('models'),
+)
+
+writeReport(run.path('report.html'), {
+  settings,
+  engine: engine.description,
+  trained,
+  plan,
+  tried,
+  chosen: chosen.label,
+  best: best.label,
+  zeroShot,
+  before,
+  after,
+  compared: Object.fromEntries(Object.entries(compared).map(([label, own]) => [`${label}, equal training`, own])),
+  tuned: tunedMeasures,
+  training,
+  pairs,
+  answers,
+  book: book.id,
+  documents,
+  dropped: corpus.dropped,
+  stages: run.finished,
+})
+console.log(`\nreport  ${run.path('report.html')}\nmodels  ${run.path('models')}`)

@@ -1,0 +1,156 @@
+// The recipe that extends a checkpoint, at a size of seconds: once through, once killed in every stage, and what it refuses.
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
+import { exportGguf, loadLora, loadPretrained, mergeLora } from 'llama-model'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { saveTinyCheckpoint } from './tiny-checkpoint.ts'
+
+const main = resolve(import.meta.dirname, '../extend-checkpoint/main.ts')
+const folder = mkdtempSync(join(tmpdir(), 'extend-'))
+const model = join(folder, 'tiny')
+const tiny =
+  '--length 512 --max-texts 24 --instruct-steps 2 --eval-texts 2 --compare linear --factors 2,8 --author extractive --pairs 8 ' +
+  '--answer-tokens 4 --yes'
+
+/** Runs the recipe; with `kill`, SIGKILL as soon as that many milliseconds have passed since a title not in `seen` was printed. */
+function extend(
+  name: string,
+  args: readonly string[] = [],
+  kill?: { seen: Set<string>; after: number },
+): Promise<{ code: number | null; output: string }> {
+  const where = ['--model', model, '--name', name, '--runs', folder]
+  const child = spawn(process.execPath, [
+    '--import',
+    'tsx',
+    '--conditions=@repo/source',
+    main,
+    ...where,
+    ...tiny.split(' '),
+    ...(args.includes('--hours') ? [] : ['--steps', '4']),
+    ...args,
+  ])
+  let output = ''
+  child.stderr.on('data', (text) => (output += text))
+  child.stdout.on('data', (text) => {
+    output += text
+    const titles = output.split('\n').filter((line) => /^(\d\. | {3})\w/.test(line) && !line.endsWith('(done before)'))
+    const fresh = titles.find((title) => kill && !kill.seen.has(title))
+    if (!kill || fresh === undefined || child.killed) return
+    kill.seen.add(fresh)
+    setTimeout(() => child.kill('SIGKILL'), kill.after)
+  })
+  return new Promise((done) => child.on('close', (code) => done({ code, output })))
+}
+
+/** Results of all stages; times aside. */
+const results = (name: string) =>
+  readdirSync(join(folder, name, 'results'))
+    .sort()
+    .map((file) => [
+      file,
+      readFileSync(join(folder, name, 'results', file), 'utf8').replace(/"(seconds|secondsPerStep|peakBytes)":[\d.e+-]+/g, ''),
+    ])
+
+beforeAll(() => saveTinyCheckpoint(model, 256))
+
+describe('the recipe that extends a checkpoint', () => {
+  it('ends in a report, models and an adapter', { timeout: 240_000 }, async () => {
+    const { code, output } = await extend('whole')
+    expect(output).toContain('report.html')
+    expect(code).toBe(0)
+    const models = join(folder, 'whole', 'models')
+    const config = JSON.parse(readFileSync(join(models, 'extended', 'config.json'), 'utf8'))
+    expect(config).toMatchObject({ max_position_embeddings: 512, rope_theta: expect.any(Number) })
+    expect([20_000, 80_000]).toContain(config.rope_theta)
+
+    // the GGUF holds the same weights as the folder, rounded; the adapter on its base computes them too
+    const whole = await loadPretrained(join(models, 'extended'))
+    const gguf = await loadPretrained(join(models, 'extended.gguf'))
+    expect(gguf.config).toMatchObject({ maxPositionEmbeddings: 512, rope: { base: config.rope_theta } })
+    const base = await loadPretrained(join(models, 'adapter-base'))
+    const adapter = await loadLora(join(models, 'adapter'), base.config)
+    const { params: merged } = mergeLora({ ...base.params, ...adapter.params }, adapter.config)
+    for (const [name, weight] of Object.entries(whole.params)) {
+      const largest = (other: tf.Tensor) => tf.tidy(() => tf.max(tf.abs(tf.sub(weight, other))).dataSync()[0]!)
+      expect(largest(merged[name]!)).toBeLessThan(1e-6)
+      expect(largest(gguf.params[name]!)).toBeLessThan(1e-3)
+    }
+    const before = await loadPretrained(model)
+    const moved = (name: string) => tf.tidy(() => tf.max(tf.abs(tf.sub(whole.params[name]!, before.params[name]!))).dataSync()[0]!)
+    expect(moved('model.layers.0.self_attn.q_proj.weight')).toBeGreaterThan(1e-7)
+    expect(moved('model.embed_tokens.weight')).toBeGreaterThan(1e-7)
+    expect(moved('model.layers.0.mlp.up_proj.weight')).toBe(0)
+  })
+
+  it('killed in every stage, gives the same figures to the last digit', { timeout: 600_000 }, async () => {
+    const seen = new Set<string>()
+    let kills = -1
+    let result: Awaited<ReturnType<typeof extend>>
+    do {
+      kills++
+      result = await extend('killed', [], { seen, after: (37 * kills) % 150 })
+    } while (result.code === null && kills < 40)
+    expect(result.output).toContain('report.html')
+    expect(kills).toBeGreaterThan(8)
+    expect(results('killed')).toEqual(results('whole'))
+  })
+
+  it('trains every parameter where that is asked for', { timeout: 120_000 }, async () => {
+    const { code, output } = await extend('full', ['--method', 'full', '--pairs', '0', '--steps', '2'])
+    expect(output).toContain('Instruct: left out, there are no pairs')
+    expect(code).toBe(0)
+    expect(readdirSync(join(folder, 'full', 'models')).sort()).toEqual(['extended', 'extended.gguf'])
+  })
+})
+
+describe('what cannot work is said in one line, before any long work', () => {
+  const edited = (name: string, edit: (dir: string) => void) => {
+    const dir = join(folder, name)
+    cpSync(model, dir, { recursive: true })
+    edit(dir)
+    return dir
+  }
+  const refusal = async (...args: string[]) => {
+    const { code, output } = await extend('refused', args)
+    expect(code).toBe(1)
+    expect(output).not.toMatch(/\n1\. Before/)
+    return output
+      .split('\n')
+      .filter((line) => line !== '')
+      .at(-2)!
+  }
+
+  it('another architecture', async () => {
+    const gpt2 = edited('gpt2', (dir) =>
+      writeFileSync(join(dir, 'config.json'), '{"model_type":"gpt2","architectures":["GPT2LMHeadModel"]}'),
+    )
+    expect(await refusal('--model', gpt2)).toMatch(/config\.json: .*gpt2/)
+  })
+  it('no model, and no tokenizer', async () => {
+    expect(await refusal('--model', join(folder, 'nowhere'))).toMatch(/nowhere.*config\.json/)
+    const mute = edited('mute', (dir) => rmSync(join(dir, 'tokenizer.json')))
+    expect(await refusal('--model', mute)).toMatch(/--model .*mute: its tokenizer\.json is missing; put it beside the weights/)
+  })
+  it('a GGUF file that is cut off', async () => {
+    const file = join(folder, 'cut.gguf')
+    const { params, config, tokenizer } = await loadPretrained(model)
+    await exportGguf(file, { params, config, tokenizer })
+    tf.dispose(params)
+    truncateSync(file, 20_000)
+    expect(await refusal('--model', file)).toMatch(/cut\.gguf is cut off|cut\.gguf.*cut off/)
+  })
+  it('a length within the trained context', async () => {
+    expect(await refusal('--length', '256')).toMatch(/--length 256: .* was trained on 256 tokens already; choose a longer one, such as 512/)
+  })
+  it('too little memory, too little time', async () => {
+    expect(await refusal('--memory', '0.01')).toMatch(/--length 512: too little memory\. .*GiB of a heap of 0\.01 GiB/)
+    expect(await refusal('--hours', '1e-7')).toMatch(/--hours 1e-7: too little time\. A step at 512 tokens takes .* 4 are the least/)
+  })
+  it('settings that are none', async () => {
+    expect(await refusal('--factors', '0.5')).toMatch(/--factors "0.5": .*>=1/)
+    expect(await refusal('--compare', 'abf')).toMatch(/--compare "abf": /)
+  })
+})
