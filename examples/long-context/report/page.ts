@@ -8,8 +8,8 @@ export interface Section {
 }
 
 const css = `
-:root{--bg:#fff;--fg:#1c1e21;--soft:#5a616b;--line:#e3e6ea;--card:#f6f7f9;--abf:#1f6feb;--rope:#c9372c;--pi:#c77700;--short:#6b7280;color-scheme:light dark}
-@media (prefers-color-scheme:dark){:root{--bg:#14161a;--fg:#e6e8eb;--soft:#9aa3ae;--line:#2b3038;--card:#1c2027;--abf:#6aa9ff;--rope:#ff7b72;--pi:#f0a742;--short:#9aa3ae}}
+:root{--bg:#fff;--fg:#1c1e21;--soft:#5a616b;--line:#e3e6ea;--card:#f6f7f9;--abf:#1f6feb;--rope:#c9372c;--pi:#c77700;--short:#6b7280;--tuned:#1a7f37;color-scheme:light dark}
+@media (prefers-color-scheme:dark){:root{--bg:#14161a;--fg:#e6e8eb;--soft:#9aa3ae;--line:#2b3038;--card:#1c2027;--abf:#6aa9ff;--rope:#ff7b72;--pi:#f0a742;--short:#9aa3ae;--tuned:#56d364}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1120px;margin:0 auto;padding:32px 20px 64px}h1{font-size:1.9rem;line-height:1.2;margin:0 0 8px}h2{font-size:1.25rem;margin:44px 0 8px;padding-top:12px;border-top:1px solid var(--line)}
 p{max-width:75ch;margin:8px 0}.soft{color:var(--soft)}

@@ -22,6 +22,8 @@ export interface LinesOptions {
   readonly smooth?: boolean
   /** A dashed upright line with a label. */
   readonly mark?: { readonly x: number; readonly label: string }
+  /** Of series that the page has no colour for; grey where none is given. */
+  readonly colours?: Readonly<Record<string, string>>
 }
 
 const styles: Readonly<Record<string, string>> = {
@@ -31,7 +33,6 @@ const styles: Readonly<Record<string, string>> = {
   '7B': 'var(--short)',
   '70B': 'var(--abf)',
 }
-const colourOf = (series: string) => styles[series] ?? 'var(--short)'
 
 /** A figure of `options`, with `legend` (HTML) above the plot. */
 function figure(title: string, options: Plot.PlotOptions, legend = ''): string {
@@ -42,7 +43,9 @@ function figure(title: string, options: Plot.PlotOptions, legend = ''): string {
 }
 
 /** Lines with points, bands where intervals are given, and a legend in words and colour above. */
-export function lines(points: readonly Point[], { title, x, y, logX = false, yDomain, smooth = false, mark }: LinesOptions): string {
+export function lines(points: readonly Point[], options: LinesOptions): string {
+  const { title, x, y, logX = false, yDomain, smooth = false, mark, colours = {} } = options
+  const colourOf = (series: string) => styles[series] ?? colours[series] ?? 'var(--short)'
   const drawn = points.filter((point) => Number.isFinite(point.y))
   const names = [...new Set(drawn.map(({ series }) => series))]
   const banded = drawn.filter((point) => point.low !== undefined && point.high !== undefined)
