@@ -15,8 +15,8 @@ import { languageModel, smallLlama } from './model.ts'
 import { textRows } from './rows.ts'
 import { openRun, writeWhole } from './run.ts'
 import { readSettings } from './settings.ts'
-import { readTexts } from './texts.ts'
-import { endOfTextId, loadTokenizer, trainTokenizer } from './tokenizer.ts'
+import { describeTokens, readTexts } from './texts.ts'
+import { endOfTextId, loadTokenizer, tokenize, trainTokenizer, withTokens } from './tokenizer.ts'
 
 const argv = process.argv.slice(2).filter((word) => word !== '--')
 const at = argv.indexOf('--minutes')
@@ -47,15 +47,18 @@ const ofSplit = (wanted: string) => corpus.texts.filter(({ split }) => split ===
 const tokenizerJson = await run.stage(
   'tokenizer',
   'tokenizer',
-  () =>
-    trainTokenizer(
-      ofSplit('train').map(({ text }) => text),
-      settings.vocabularySize,
-    ),
+  () => trainTokenizer(ofSplit('train'), settings.vocabularySize),
   () => `${settings.vocabularySize} tokens`,
 )
 const tokenizer = loadTokenizer(tokenizerJson)
-const tokenised = (split: string) => ofSplit(split).map((text) => ({ ...text, tokens: Int32Array.from(tokenizer.encode(text.text)) }))
+const tokens = await run.stage(
+  'tokens',
+  'tokens',
+  () => tokenize(corpus.texts, tokenizerJson, run),
+  (found) => describeTokens(found, longLength),
+)
+const documents = withTokens(corpus.texts, tokens)
+const tokenised = (wanted: string) => documents.filter(({ split }) => split === wanted)
 const rows = textRows({
   settings,
   tokenizer,

@@ -6,17 +6,14 @@
 import './failures.ts'
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
-import { cosine } from 'cosine-schedule'
-import { countParams, initParams, type LlamaConfig, loadPretrained, loss, type Params, savePretrained } from 'llama-model'
+import { countParams, initParams, type LlamaConfig, loadPretrained, type Params } from 'llama-model'
 import type { RopeOptions } from 'rope-abf'
-import { type Resumable, type Row, utilisation } from 'seq-packer'
-import { batches } from 'seq-packer/tfjs'
-import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, stopSignals, train } from 'trainer'
+import { type Row, utilisation } from 'seq-packer'
 import { chat } from './chat.ts'
 import { startEngine } from './engine.ts'
 import { type Answers, askPairs, describePairs, lessons, longDocuments, measureAnswers } from './instruct.ts'
 import { type Measures, measure, measureSteps } from './measure.ts'
-import { answered, gatherMetrics, measured, summary, type Training, trained } from './metrics.ts'
+import { answered, gatherMetrics, measured, type Training, trained } from './metrics.ts'
 import { languageModel, smallLlama } from './model.ts'
 import { progress } from './progress.ts'
 import { writeReport } from './report/report.ts'
@@ -25,7 +22,8 @@ import { passageRows, textRows, tuningRows } from './rows.ts'
 import { openRun } from './run.ts'
 import { readSettings } from './settings.ts'
 import { checkLengths, describeTexts, describeTokens, readTexts } from './texts.ts'
-import { endOfTextId, loadTokenizer, tokenizerFiles, trainTokenizer } from './tokenizer.ts'
+import { endOfTextId, loadTokenizer, tokenize, trainTokenizer, withTokens } from './tokenizer.ts'
+import { modelTraining } from './train-model.ts'
 import { watchTraining } from './watch.ts'
 
 const settings = readSettings(process.argv.slice(2))
@@ -49,7 +47,7 @@ const tokenizerJson = await run.stage(
   `2. Tokenise: byte-level BPE of ${settings.vocabularySize} tokens, trained on the training texts`,
   () =>
     trainTokenizer(
-      corpus.texts.filter(({ split }) => split === 'train').map(({ text }) => text),
+      corpus.texts.filter(({ split }) => split === 'train'),
       settings.vocabularySize,
     ),
   () => 'every model folder gets it as a Hugging Face tokenizer.json',
@@ -57,19 +55,11 @@ const tokenizerJson = await run.stage(
 const tokenizer = loadTokenizer(tokenizerJson)
 const tokens = await run.stage(
   'tokens',
-  '   Encode',
-  () => {
-    const bar = progress('encoding', corpus.texts.length)
-    const encoded = corpus.texts.map(({ text }, i) => {
-      bar.update(i + 1)
-      return tokenizer.encode(text)
-    })
-    bar.stop()
-    return encoded
-  },
-  (encoded) => describeTokens(encoded, longLength),
+  '   Encode into token shards',
+  () => tokenize(corpus.texts, tokenizerJson, run),
+  (found) => describeTokens(found, longLength),
 )
-const documents = corpus.texts.map((text, i) => ({ ...text, tokens: Int32Array.from(tokens[i]!) }))
+const documents = withTokens(corpus.texts, tokens)
 checkLengths(documents, longLength)
 const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
 const trainingTexts = ofSplit('train')
@@ -85,65 +75,8 @@ const ropes: Record<Arm, RopeOptions> = {
   pi: { headDim, base: settings.ropeTheta, scaling: { kind: 'linear', factor: longLength / shortLength } },
 }
 
-interface TrainingStage {
-  readonly id: string
-  readonly config: LlamaConfig
-  readonly params: Params
-  readonly rows: Resumable<Row>
-  readonly rowLength: number
-  readonly steps: number
-  readonly peak: number
-}
-
 const watch = await watchTraining(settings.watch)
-
-/**
- * Trains `params` in place: AdamW, cosine with warm-up, clipping, checkpoints; goes on from the newest whole checkpoint. Saves a Hugging
- * Face folder. Ctrl-C finishes the step, saves and ends the process.
- */
-async function trainModel({ id, config, params, rows, rowLength, steps, peak }: TrainingStage): Promise<Training> {
-  const dir = run.path('checkpoints', id)
-  const { path, skipped } = await latestCheckpoint(dir)
-  for (const { path, reason } of skipped) console.log(`  skipped ${path}: ${reason}`)
-  const resume = path === undefined ? undefined : await loadCheckpoint(path)
-  const data = batches(rows, tokensPerBatch / rowLength)
-  if (resume) data.restore(resume.data)
-  const file = run.path('metrics', `${id}.jsonl`)
-  const log = await metricsLog(file, { resume })
-  const bar = progress(`training ${id}`, steps)
-  const signals = stopSignals()
-  const draw = watch.training(id, languageModel(params, config, tokensPerBatch), validationRows[0]!.subarray(0, rowLength), tokenizer)
-  let peakBytes = 0
-  for await (const report of train({
-    params,
-    loss: (params, batch) => loss(params, config, batch),
-    batches: data,
-    tokens: () => tokensPerBatch,
-    learningRate: cosine({ peak, totalSteps: steps, warmupSteps: Math.ceil(steps / 20), floor: peak / 10 }),
-    optimizer: adamw(), // β 0.9/0.95, decay 0.1, as Llama 2
-    clipNorm: 1,
-    totalSteps: steps,
-    resume,
-    stop: signals.stop,
-    checkpoint: { dir, every: settings.checkpointEvery, keepLast: 1, data: data.state },
-  })) {
-    await log(report)
-    await draw(report)
-    peakBytes = Math.max(peakBytes, engine.bytes())
-    bar.update(report.step, `loss ${report.loss.toFixed(3)}, ${((tokensPerBatch * 1000) / report.milliseconds).toFixed(0)} tokens/s`)
-  }
-  bar.stop()
-  if (signals.exitCode() !== undefined) {
-    console.log('  saved; the same command goes on from here')
-    process.exit(signals.exitCode())
-  }
-  signals.release()
-  await savePretrained(run.path('models', id), { params, config, tokenizer: tokenizerFiles(tokenizerJson) })
-  const validation = await languageModel(params, config, tokensPerBatch).tokenLosses(
-    validationRows.map((row) => row.subarray(0, rowLength)),
-  )
-  return { ...summary(file, tokensPerBatch, validation), peakBytes }
-}
+const trainModel = modelTraining({ settings, run, engine, watch, tokenizer, tokenizerJson, validationRows })
 
 /** Loads the model a stage left behind, hands it to `work`, disposes it. */
 async function withModel<Result>(id: string, work: (params: Params, config: LlamaConfig) => Promise<Result>): Promise<Result> {

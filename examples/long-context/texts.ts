@@ -1,8 +1,8 @@
 // Real texts: the documents, split by document into training, validation and test.
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { extname, join } from 'node:path'
+import { type Problem, readDocuments } from 'seq-packer/node'
+import type { Tokens } from './tokenizer.ts'
 
 export interface Text {
   readonly id: string
@@ -37,29 +37,9 @@ function builtIn(characters: number): Omit<Text, 'split'>[] {
   return joined.map(({ id, source, text }) => ({ id, source, text }))
 }
 
-function filesOf(path: string): string[] {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (!stat) throw new Error(`--texts ${path}: there is no such file or folder`)
-  if (!stat.isDirectory()) return [path]
-  const files = readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && ['.txt', '.md'].includes(extname(entry.name)))
-    .map((entry) => join(entry.parentPath, entry.name))
-  if (files.length === 0)
-    throw new Error(`--texts ${path}: the folder holds no .txt or .md file; name the files, or give them one of these endings`)
-  return files.sort()
-}
-
-function fromDisk(paths: readonly string[], characters: number): Omit<Text, 'split'>[] {
-  const documents = paths.flatMap(filesOf).map((file) => {
-    const bytes = readFileSync(file)
-    if (bytes.includes(0))
-      throw new Error(`--texts ${file}: this is a binary file (a zero byte at offset ${bytes.indexOf(0)}); documents are UTF-8 text`)
-    try {
-      return { id: file, source: 'texts', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
-    } catch {
-      throw new Error(`--texts ${file}: not UTF-8; convert it first, for example with \`iconv -t utf-8\``)
-    }
-  })
+async function fromDisk(paths: readonly string[], characters: number, onProblem: (problem: Problem) => void) {
+  const documents: Omit<Text, 'split'>[] = []
+  for await (const { id, source, text } of readDocuments(paths, { onProblem })) documents.push({ id, source, text })
   // one book, or a few: they are split by parts
   return documents.length >= fewestDocuments ? documents : documents.flatMap((document) => partsOf(document, characters))
 }
@@ -87,6 +67,14 @@ export interface TextsOptions {
   readonly longLength: number
 }
 
+export interface Corpus {
+  readonly texts: readonly Text[]
+  /** How many documents are left out, by reason. */
+  readonly dropped: Readonly<Record<string, number>>
+  /** Where and why a document could not be read, and the way out. */
+  readonly unreadable: readonly string[]
+}
+
 // two each for validation and test, and something to learn from
 const fewestDocuments = 6
 
@@ -110,7 +98,9 @@ const normalised = (text: string) =>
  * One document of ten is for validation and one for test, at least two each: of every ten neighbours by length, by a hash of their ids, so
  * that all parts hold long and short ones.
  */
-export function readTexts({ paths, maxTexts, shortLength, longLength }: TextsOptions): { texts: Text[]; dropped: Record<string, number> } {
+export async function readTexts(options: TextsOptions): Promise<Corpus> {
+  const { paths, maxTexts, shortLength, longLength } = options
+  const unreadable: string[] = []
   const dropped: Record<string, number> = {}
   const seen = new Set<string>()
   const drop = (reason: string) => {
@@ -119,7 +109,13 @@ export function readTexts({ paths, maxTexts, shortLength, longLength }: TextsOpt
   }
   const fewest = fewestCharactersPerToken * shortLength
   const characters = mostCharactersPerToken * longLength
-  const found = paths === undefined ? builtIn(characters) : fromDisk(paths, characters)
+  const found =
+    paths === undefined
+      ? builtIn(characters)
+      : await fromDisk(paths, characters, ({ kind, message }) => {
+          unreadable.push(message)
+          drop(kind)
+        })
   const kept = found.flatMap((document) => {
     const text = normalised(document.text)
     const letters = text.match(/\p{L}/gu)?.length ?? 0
@@ -146,7 +142,7 @@ export function readTexts({ paths, maxTexts, shortLength, longLength }: TextsOpt
       ({ id, source, text }, j) => ({ id, source, text, split: j === 0 ? 'validation' : j === 1 ? 'test' : 'train' }) as const,
     )
   })
-  return { texts, dropped }
+  return { texts, dropped, unreadable }
 }
 
 /** `3 one reason, 1 another`. */
@@ -155,10 +151,11 @@ export const describeCounts = (counts: Readonly<Record<string, number>>): string
     .map(([reason, n]) => `${n} ${reason}`)
     .join(', ')
 
-export function describeTexts({ texts, dropped }: ReturnType<typeof readTexts>): string {
+export function describeTexts({ texts, dropped, unreadable }: Corpus): string {
   const of = (split: string) => texts.filter((text) => text.split === split).length
   const counts = `${of('train')} for training, ${of('validation')} for validation, ${of('test')} for test`
-  return Object.keys(dropped).length > 0 ? `${counts}; dropped: ${describeCounts(dropped)}` : counts
+  const lines = [Object.keys(dropped).length > 0 ? `${counts}; dropped: ${describeCounts(dropped)}` : counts, ...unreadable]
+  return lines.join('\n')
 }
 
 /** Throws unless every part of the split has a document that fills a long row: nothing else can show what a long context is good for. */
@@ -176,8 +173,7 @@ export function checkLengths(
   }
 }
 
-export function describeTokens(encoded: readonly (readonly number[])[], longLength: number): string {
-  const total = encoded.reduce((sum, own) => sum + own.length, 0)
-  const long = encoded.filter((own) => own.length >= longLength).length
-  return `${total.toLocaleString('en-US')} tokens; ${long} documents of ${longLength} tokens or more`
+export function describeTokens({ tokens, lengths }: Tokens, longLength: number): string {
+  const long = lengths.filter((length) => length >= longLength).length
+  return `${tokens.toLocaleString('en-US')} tokens; ${long} documents of ${longLength} tokens or more`
 }

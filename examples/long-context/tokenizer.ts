@@ -1,61 +1,65 @@
-// Byte-level BPE: trained by Hugging Face's own trainer (npm `tokenizers`), read by its JavaScript twin (npm `@huggingface/tokenizers`).
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// Byte-level BPE and token shards (seq-packer), read in the recipe by Hugging Face's own JavaScript (npm `@huggingface/tokenizers`).
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { Tokenizer } from '@huggingface/tokenizers'
-import * as trainer from 'tokenizers'
+import { trainTokenizer as bpe, openShards, tokenizeToShards } from 'seq-packer/node'
+import { progress } from './progress.ts'
+import { type Run, writeWhole } from './run.ts'
+import type { Text, TokenisedText } from './texts.ts'
 
 /** Starts every document and ends every answer. */
 export const endOfText = '<|endoftext|>'
 export const endOfTextId = 0
 
-interface TokenizerJson {
-  readonly model: { readonly merges: readonly (string | readonly [string, string])[] }
-}
-
 /**
- * The JSON of a Hugging Face `tokenizer.json` with `vocabularySize` tokens: the end-of-text token, 256 bytes, then merges.
- * The library trains 30,000 tokens and offers no smaller size in Node; BPE training is greedy, so the first k merges of a larger
- * vocabulary are exactly the merges of the smaller one, and the rest is cut off here. Digits stand alone.
+ * The JSON of a Hugging Face `tokenizer.json` with `vocabularySize` tokens: the end-of-text token, 256 bytes, then merges. Digits stand
+ * alone, as SmolLM's do.
  */
-export function trainTokenizer(texts: readonly string[], vocabularySize: number): unknown {
-  const folder = mkdtempSync(join(tmpdir(), 'bpe-'))
+export async function trainTokenizer(documents: readonly { readonly text: string }[], vocabularySize: number): Promise<unknown> {
+  const bar = progress('making tokens', vocabularySize)
+  const run = bpe(documents, { vocabularySize, specialTokens: [endOfText], pattern: 'smollm' })
   try {
-    writeFileSync(join(folder, 'texts.txt'), texts.join('\n'))
-    const bpe = new trainer.Tokenizer(trainer.BPE.empty())
-    bpe.setPreTokenizer(trainer.sequencePreTokenizer([trainer.digitsPreTokenizer(true), trainer.byteLevelPreTokenizer(false, true)]))
-    bpe.train([join(folder, 'texts.txt')])
-    bpe.save(join(folder, 'tokenizer.json'))
-    return cut(JSON.parse(readFileSync(join(folder, 'tokenizer.json'), 'utf8')), vocabularySize)
+    for (;;) {
+      const { value, done } = await run.next()
+      if (done) return JSON.parse(value)
+      bar.update(value.tokens)
+    }
   } finally {
-    rmSync(folder, { recursive: true })
+    bar.stop()
   }
 }
 
-function cut(full: TokenizerJson, vocabularySize: number): unknown {
-  const vocab = new Map([endOfText, ...trainer.byteLevelAlphabet().sort()].map((token, id) => [token, id]))
-  const merges: (readonly string[])[] = []
-  for (const merge of full.model.merges) {
-    if (vocab.size >= vocabularySize) break
-    const pair = typeof merge === 'string' ? merge.split(' ') : merge
-    merges.push(pair)
-    const token = pair.join('')
-    if (!vocab.has(token)) vocab.set(token, vocab.size)
-  }
-  if (vocab.size < vocabularySize) {
-    throw new Error(`--vocabulary-size ${vocabularySize}: the texts give only ${vocab.size} tokens; choose at most that, or add texts`)
-  }
-  const special = {
-    id: endOfTextId,
-    content: endOfText,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  }
-  const decoder = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }
-  return { ...full, added_tokens: [special], decoder, model: { ...full.model, vocab: Object.fromEntries(vocab), merges } }
+/** What `tokenize` made. */
+export interface Tokens {
+  /** Folder of the shards. */
+  readonly folder: string
+  readonly tokens: number
+  /** Of each document. */
+  readonly lengths: readonly number[]
+}
+
+/** Token shards of the texts, beside those of other texts and tokenizers; stopped, it goes on. */
+export async function tokenize(texts: readonly Text[], tokenizer: unknown, { path }: Pick<Run, 'path'>): Promise<Tokens> {
+  const json = JSON.stringify(tokenizer)
+  const key = createHash('sha256').update(json)
+  for (const { id, text } of texts) key.update(`\0${id}\0${text}`)
+  const folder = path('tokens', key.digest('hex').slice(0, 16))
+  writeWhole(`${folder}.json`, json)
+  const bar = progress('encoding', texts.length)
+  const run = tokenizeToShards({ documents: Readable.from(texts), tokenizer: `${folder}.json`, folder })
+  for await (const { documents } of run) bar.update(documents)
+  bar.stop()
+  const shards = openShards(folder)
+  shards.close()
+  return { folder, tokens: shards.numTokens, lengths: Array.from(shards.lengths) }
+}
+
+/** The texts with their tokens, read from the shards. */
+export function withTokens(texts: readonly Text[], { folder }: Tokens): TokenisedText[] {
+  const shards = openShards(folder)
+  const documents = texts.map((text, i) => ({ ...text, tokens: Int32Array.from(shards.at(i).tokens) }))
+  shards.close()
+  return documents
 }
 
 export interface TextTokenizer {
