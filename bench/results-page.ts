@@ -27,8 +27,7 @@ function section({ name, about, goals, tables }: Work, run: Recorded): string {
 
 ${about}
 
-${date}, commit ${commit}, ${machine}; ${where.join(', ')}; load ${load.toFixed(1)} before, ${seconds} s${absent.length > 0 ? `; not installed: ${absent.join(', ')}` : ''}.
-Machine: ${peaks.join(', ')}.
+${date}, commit ${commit}, ${machine}; ${where.join(', ')}; load ${load.toFixed(1)} before, ${seconds} s${absent.length > 0 ? `; not installed: ${absent.join(', ')}` : ''}.${peaks.length > 0 ? `\nMachine: ${peaks.join(', ')}.` : ''}
 
 ${goalTable(goals(rows))}
 
