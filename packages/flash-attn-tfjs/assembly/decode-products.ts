@@ -1,7 +1,7 @@
 import { Problem, SPLIT } from './problem'
 import { fma, sumLanes } from './simd'
 
-// Both go through keys and values strictly in the order of memory: that is what a processor fetches ahead by itself. Where at least four
+// Both go through keys and values strictly in the order of memory: that is what a processor fetches ahead by itself. Where at least two
 // query rows share a key, the two halves of the keys are gone through at once, so that a row is loaded half as often.
 
 /** scores[row][j] = query row · key k0 + j, for `n` keys; rows `[H, T]`, SPLIT scores each. */
@@ -25,6 +25,14 @@ export function dotRows(p: Problem, b: i32, k0: i32, n: i32, queries: usize, sco
         query += 4 * rowBytes
         to += <usize>SPLIT * 16
       }
+      if (isPair && r + 2 <= rows) {
+        if (r + 3 <= rows) dotThree(query, rowBytes, key, keyToOther, p.D, to, toOther)
+        else dotTwo(query, rowBytes, key, keyToOther, p.D, to, toOther)
+        const done = min(3, rows - r)
+        r += done
+        query += <usize>done * rowBytes
+        to += <usize>(done * SPLIT) * 4
+      }
       for (; r < rows; r++) {
         dotOne(query, key, p.D, to)
         if (isPair) dotOne(query, key + keyToOther, p.D, to + toOther)
@@ -39,7 +47,7 @@ export function dotRows(p: Problem, b: i32, k0: i32, n: i32, queries: usize, sco
 /** Pairs of keys, (j, half + j). */
 @inline
 function halfOf(rows: i32, n: i32): i32 {
-  return rows >= 4 ? n >> 1 : 0
+  return rows >= 2 ? n >> 1 : 0
 }
 
 /** A row times a key. */
@@ -66,7 +74,21 @@ function dotOne(query: usize, key: usize, D: i32, to: usize): void {
 }
 
 /** Four rows times two keys. */
-function dotFour(q0: usize, rowBytes: usize, s0: usize, stride: usize, D: i32, to: usize, toOther: usize): void {
+function dotFour(query: usize, rowBytes: usize, key: usize, stride: usize, D: i32, to: usize, toOther: usize): void {
+  dotRowsOf(4, query, rowBytes, key, stride, D, to, toOther)
+}
+
+function dotThree(query: usize, rowBytes: usize, key: usize, stride: usize, D: i32, to: usize, toOther: usize): void {
+  dotRowsOf(3, query, rowBytes, key, stride, D, to, toOther)
+}
+
+function dotTwo(query: usize, rowBytes: usize, key: usize, stride: usize, D: i32, to: usize, toOther: usize): void {
+  dotRowsOf(2, query, rowBytes, key, stride, D, to, toOther)
+}
+
+/** Two to four rows, a constant, times two keys. */
+@inline
+function dotRowsOf(rows: i32, q0: usize, rowBytes: usize, s0: usize, stride: usize, D: i32, to: usize, toOther: usize): void {
   let a0 = f32x4.splat(0)
   let a1 = a0
   let a2 = a0
@@ -77,8 +99,8 @@ function dotFour(q0: usize, rowBytes: usize, s0: usize, stride: usize, D: i32, t
   let b3 = a0
   let s1 = s0 + stride
   let q1 = q0 + rowBytes
-  let q2 = q1 + rowBytes
-  let q3 = q2 + rowBytes
+  let q2 = rows > 2 ? q1 + rowBytes : q1
+  let q3 = rows > 3 ? q2 + rowBytes : q2
   for (const end = s0 + <usize>(D & ~3) * 4; s0 < end; s0 += 16) {
     const k = v128.load(s0)
     const l = v128.load(s1)
@@ -88,17 +110,21 @@ function dotFour(q0: usize, rowBytes: usize, s0: usize, stride: usize, D: i32, t
     q = v128.load(q1)
     a1 = fma(q, k, a1)
     b1 = fma(q, l, b1)
-    q = v128.load(q2)
-    a2 = fma(q, k, a2)
-    b2 = fma(q, l, b2)
-    q = v128.load(q3)
-    a3 = fma(q, k, a3)
-    b3 = fma(q, l, b3)
+    if (rows > 2) {
+      q = v128.load(q2)
+      a2 = fma(q, k, a2)
+      b2 = fma(q, l, b2)
+      q2 += 16
+    }
+    if (rows > 3) {
+      q = v128.load(q3)
+      a3 = fma(q, k, a3)
+      b3 = fma(q, l, b3)
+      q3 += 16
+    }
     s1 += 16
     q0 += 16
     q1 += 16
-    q2 += 16
-    q3 += 16
   }
   let a = sumsOf(a0, a1, a2, a3)
   let b = sumsOf(b0, b1, b2, b3)
@@ -107,16 +133,16 @@ function dotFour(q0: usize, rowBytes: usize, s0: usize, stride: usize, D: i32, t
     a = fma(v128.load32_splat(s0 + d), q, a)
     b = fma(v128.load32_splat(s1 + d), q, b)
   }
-  storeColumn(to, a)
-  storeColumn(to + toOther, b)
+  storeColumn(rows, to, a)
+  storeColumn(rows, to + toOther, b)
 }
 
 @inline
-function storeColumn(to: usize, x: v128): void {
+function storeColumn(rows: i32, to: usize, x: v128): void {
   v128.store_lane<f32>(to, x, 0)
   v128.store_lane<f32>(to, x, 1, <usize>SPLIT * 4)
-  v128.store_lane<f32>(to, x, 2, <usize>SPLIT * 8)
-  v128.store_lane<f32>(to, x, 3, <usize>SPLIT * 12)
+  if (rows > 2) v128.store_lane<f32>(to, x, 2, <usize>SPLIT * 8)
+  if (rows > 3) v128.store_lane<f32>(to, x, 3, <usize>SPLIT * 12)
 }
 
 /** The sums of the lanes of four vectors. */
@@ -157,6 +183,14 @@ export function addWeightedRows(p: Problem, b: i32, k0: i32, n: i32, scores: usi
         to += 4 * rowBytes
         weights += <usize>SPLIT * 16
       }
+      if (isPair && r + 2 <= rows) {
+        if (r + 3 <= rows) addToThree(weights, toOther, value, valueToOther, p.D, to, rowBytes)
+        else addToTwo(weights, toOther, value, valueToOther, p.D, to, rowBytes)
+        const done = min(3, rows - r)
+        r += done
+        to += <usize>done * rowBytes
+        weights += <usize>(done * SPLIT) * 4
+      }
       for (; r < rows; r++) {
         addToOne(weights, value, p.D, to)
         if (isPair) addToOne(weights + toOther, value + valueToOther, p.D, to)
@@ -183,15 +217,32 @@ function addToOne(weight: usize, value: usize, D: i32, to: usize): void {
 }
 
 /** Adds two values, times their weights, to four rows. */
-function addToFour(weights: usize, toOther: usize, value: usize, stride: usize, D: i32, to0: usize, rowBytes: usize): void {
+function addToFour(weights: usize, toOther: usize, value: usize, stride: usize, D: i32, to: usize, rowBytes: usize): void {
+  addToRows(4, weights, toOther, value, stride, D, to, rowBytes)
+}
+
+function addToThree(weights: usize, toOther: usize, value: usize, stride: usize, D: i32, to: usize, rowBytes: usize): void {
+  addToRows(3, weights, toOther, value, stride, D, to, rowBytes)
+}
+
+function addToTwo(weights: usize, toOther: usize, value: usize, stride: usize, D: i32, to: usize, rowBytes: usize): void {
+  addToRows(2, weights, toOther, value, stride, D, to, rowBytes)
+}
+
+/** To two to four rows, a constant. */
+@inline
+function addToRows(rows: i32, weights: usize, toOther: usize, value: usize, stride: usize, D: i32, to0: usize, rowBytes: usize): void {
+  const w1 = weights + <usize>SPLIT * 4
+  const w2 = rows > 2 ? w1 + <usize>SPLIT * 4 : w1
+  const w3 = rows > 3 ? w2 + <usize>SPLIT * 4 : w2
   const x0 = v128.load32_splat(weights)
   const y0 = v128.load32_splat(weights + toOther)
-  const x1 = v128.load32_splat(weights, <usize>SPLIT * 4)
-  const y1 = v128.load32_splat(weights + toOther, <usize>SPLIT * 4)
-  const x2 = v128.load32_splat(weights, <usize>SPLIT * 8)
-  const y2 = v128.load32_splat(weights + toOther, <usize>SPLIT * 8)
-  const x3 = v128.load32_splat(weights, <usize>SPLIT * 12)
-  const y3 = v128.load32_splat(weights + toOther, <usize>SPLIT * 12)
+  const x1 = v128.load32_splat(w1)
+  const y1 = v128.load32_splat(w1 + toOther)
+  const x2 = v128.load32_splat(w2)
+  const y2 = v128.load32_splat(w2 + toOther)
+  const x3 = v128.load32_splat(w3)
+  const y3 = v128.load32_splat(w3 + toOther)
   let to1 = to0 + rowBytes
   let to2 = to1 + rowBytes
   let to3 = to2 + rowBytes
@@ -200,20 +251,24 @@ function addToFour(weights: usize, toOther: usize, value: usize, stride: usize, 
     const u = v128.load(value + stride)
     v128.store(to0, fma(y0, u, fma(x0, v, v128.load(to0))))
     v128.store(to1, fma(y1, u, fma(x1, v, v128.load(to1))))
-    v128.store(to2, fma(y2, u, fma(x2, v, v128.load(to2))))
-    v128.store(to3, fma(y3, u, fma(x3, v, v128.load(to3))))
+    if (rows > 2) {
+      v128.store(to2, fma(y2, u, fma(x2, v, v128.load(to2))))
+      to2 += 16
+    }
+    if (rows > 3) {
+      v128.store(to3, fma(y3, u, fma(x3, v, v128.load(to3))))
+      to3 += 16
+    }
     to0 += 16
     to1 += 16
-    to2 += 16
-    to3 += 16
   }
   for (let d: usize = 0; d < <usize>(D & 3) * 4; d += 4) {
     const v = load<f32>(value + d)
     const u = load<f32>(value + stride + d)
     addBoth(to0 + d, weights, toOther, v, u)
-    addBoth(to1 + d, weights + <usize>SPLIT * 4, toOther, v, u)
-    addBoth(to2 + d, weights + <usize>SPLIT * 8, toOther, v, u)
-    addBoth(to3 + d, weights + <usize>SPLIT * 12, toOther, v, u)
+    addBoth(to1 + d, w1, toOther, v, u)
+    if (rows > 2) addBoth(to2 + d, w2, toOther, v, u)
+    if (rows > 3) addBoth(to3 + d, w3, toOther, v, u)
   }
 }
 

@@ -141,6 +141,11 @@ export function mergeSplits(task: i32, thread: i32, problem: usize): void {
   for (let t: i32 = 0; t < p.T; t++) mergeRow(p, b, h, t, table)
 }
 
+/** All of them, where there is too little to do to wake another thread. */
+export function mergeAlone(numTasks: i32, problem: usize): void {
+  for (let task: i32 = 0; task < numTasks; task++) mergeSplits(task, 0, problem)
+}
+
 function mergeRow(p: Problem, b: i32, h: i32, t: i32, table: usize): void {
   const rows = p.H * p.T
   const row = h * p.T + t

@@ -7,7 +7,7 @@
 // - Vector constants used in a loop are loaded from memory into locals first (`writeExpTable`): V8 rebuilds `v128.const` in each round.
 // - `pmax/pmin`, never `max/min`: the latter carry code for NaN and −0.
 // - Hot loops sit in small functions called often: V8 replaces slow first-tier code only at a call.
-export { decodeScratch, flashDecode, mergeSplits, splitBytes } from './decode'
+export { decodeScratch, flashDecode, mergeAlone, mergeSplits, splitBytes } from './decode'
 export { flashForward, forwardScratch } from './forward'
 export { backwardScratch, flashBackward } from './backward'
 export { flashDelta } from './delta'

@@ -28,6 +28,7 @@ export class Problem {
   B: i32
   T: i32
   S: i32
+  capacity: i32 // rows from a batch element of key and value to the next: S, or more where they lie in a cache with room
   H: i32
   K: i32
   D: i32
@@ -54,7 +55,7 @@ export class Problem {
   }
 
   @inline keyOffset(b: i32, k: i32, s: i32): usize {
-    return (<usize>(b * this.S) + <usize>s) * this.keyStride + <usize>(k * this.D) * 4
+    return (<usize>(b * this.capacity) + <usize>s) * this.keyStride + <usize>(k * this.D) * 4
   }
 
   /** Byte offset of row t of a head in logSumExp and delta. */

@@ -8,6 +8,8 @@ import { type KernelInputs, type Problem, problemOf } from './options.ts'
 export const FORWARD = 'FlashAttention'
 /** Inputs of the forward kernel and out, logSumExp, dOut, and dLogSumExp where it is not 0; outputs dQuery, dKey, dValue. */
 export const BACKWARD = 'FlashAttentionGrad'
+/** Of the wasm kernels only: forward, onto the keys and values of a cache, which gets those of the queries first (./wasm/cached.ts). */
+export const CACHED = 'FlashAttentionCached'
 /** Head dims that such kernels take; above, attention is composed. */
 const MAX_HEAD_DIM = 256
 
@@ -109,15 +111,12 @@ function runOp(op: Op, inputs: Record<string, tf.Tensor>, attrs: Attrs): tf.Tens
 }
 
 /**
- * Puts the two kernels in the place of those that the current backend may have; returns what takes them out again, once, and leaves those
- * of a later call alone.
+ * Puts kernels in the place of those that the current backend may have; returns what takes them out again, once, and leaves those of a
+ * later call alone.
  */
-export function replaceKernels(forward: tf.KernelFunc, backward: tf.KernelFunc): () => void {
+export function replaceKernels(kernels: readonly (readonly [kernelName: string, kernelFunc: tf.KernelFunc])[]): () => void {
   const backendName = tf.getBackend()
-  const configs = [
-    { kernelName: FORWARD, backendName, kernelFunc: forward },
-    { kernelName: BACKWARD, backendName, kernelFunc: backward },
-  ]
+  const configs = kernels.map(([kernelName, kernelFunc]) => ({ kernelName, backendName, kernelFunc }))
   for (const config of configs) {
     if (tf.getKernel(config.kernelName, backendName)) tf.unregisterKernel(config.kernelName, backendName)
     tf.registerKernel(config)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
-import { replaceKernels } from './kernel.ts'
+import { BACKWARD, FORWARD, replaceKernels } from './kernel.ts'
 import { loadAddon, type Simd } from './node/addon.ts'
 import { nodeBackend } from './node/backend.ts'
 import { nodeKernels } from './node/kernels.ts'
@@ -50,7 +50,10 @@ export function registerFlashAttention({
     throw new RangeError(`registerFlashAttention: simd is '${simd}'; this processor has ${available.join(', ')}.`)
   }
   const kernels = nodeKernels(backend, { threads, simd: SIMD.indexOf(chosen) + 1 })
-  const takeOut = replaceKernels(kernels.forward, kernels.backward)
+  const takeOut = replaceKernels([
+    [FORWARD, kernels.forward],
+    [BACKWARD, kernels.backward],
+  ])
   const unregister = () => {
     takeOut()
     kernels.dispose()

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type KernelModule, type LoadOptions, loadKernels, type WasmHeap, wasmHeap } from 'wasm-heap-tfjs'
-import { BACKWARD, FORWARD, replaceKernels } from './kernel.ts'
+import { BACKWARD, CACHED, FORWARD, replaceKernels } from './kernel.ts'
 import { simd as plainSimd, relaxedSimd } from './kernels.generated.ts'
-import type { BackwardInputs } from './options.ts'
 import { backwardKernel } from './wasm/backward.ts'
+import { cachedKernel } from './wasm/cached.ts'
 import { forwardKernel } from './wasm/forward.ts'
 
 export interface FlashAttentionOptions {
@@ -21,7 +21,7 @@ export interface RegisteredFlashAttention {
 }
 
 /**
- * Registers the kernels `FlashAttention` and `FlashAttentionGrad` for tfjs-backend-wasm. They work on tfjs's own heap, without
+ * Registers the kernels `FlashAttention`, `FlashAttentionGrad` and `FlashAttentionCached` for tfjs-backend-wasm. They work on tfjs's own heap, without
  * copies and, where it is shared, on several threads; results do not depend on how many. Call it once, after
  * `await tf.setBackend('wasm')`; a second call replaces the first.
  *
@@ -33,17 +33,23 @@ export function registerFlashAttention({ threads, simd = 'auto' }: FlashAttentio
   const options: LoadOptions = threads === undefined ? { simd } : { threads, simd }
   const heap = wasmHeap(tf.backend())
   const kernels = loadKernels(heap, { simd: plainSimd, relaxedSimd }, options)
-  const unregister = replaceKernels(kernelFunc(FORWARD, forwardKernel, heap, kernels), kernelFunc(BACKWARD, backwardKernel, heap, kernels))
+  const on = (name: string, kernel: Kernel) => [name, kernelFunc(name, kernel, heap, kernels)] as const
+  const unregister = replaceKernels([
+    on(FORWARD, (heap, kernels, inputs, attrs) => forwardKernel(heap, kernels, inputs, attrs)),
+    on(BACKWARD, backwardKernel),
+    on(CACHED, cachedKernel),
+  ])
   return { unregister, threads: kernels.threads, simd: kernels.simd }
 }
 
-type Kernel = (heap: WasmHeap, kernels: KernelModule, inputs: BackwardInputs, attrs: object | undefined) => tf.TensorInfo[]
+// biome-ignore lint/suspicious/noExplicitAny: tfjs hands over whatever the kernel of that name was called with
+type Kernel = (heap: WasmHeap, kernels: KernelModule, inputs: any, attrs: any) => tf.TensorInfo | tf.TensorInfo[]
 
 function kernelFunc(name: string, kernel: Kernel, heap: WasmHeap, kernels: KernelModule): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
     if (wasmHeap(backend) !== heap) {
       throw new Error(`${name}: the wasm backend was replaced since registerFlashAttention(); call it again after tf.setBackend('wasm').`)
     }
-    return kernel(heap, kernels, inputs as unknown as BackwardInputs, attrs)
+    return kernel(heap, kernels, inputs, attrs)
   }
 }

@@ -35,7 +35,10 @@ export function registerFlashAttention({ tiles = 'f32' }: FlashAttentionOptions 
   const backendName = tf.getBackend()
   const gpu = gpuOf(tf.backend(), backendName)
   const settings = settingsOf(gpu.device, tiles)
-  const unregister = replaceKernels(kernelFunc(FORWARD, forwardKernel, gpu, settings), kernelFunc(BACKWARD, backwardKernel, gpu, settings))
+  const unregister = replaceKernels([
+    [FORWARD, kernelFunc(FORWARD, forwardKernel, gpu, settings)],
+    [BACKWARD, kernelFunc(BACKWARD, backwardKernel, gpu, settings)],
+  ])
   return { unregister, tiles, subgroups: settings.subgroups }
 }
 

@@ -26,6 +26,8 @@ const cases: Record<string, OracleProblem> = {
   'one query, four rows, keys just short of a block (255), D 16': { B: 1, T: 1, S: 255, H: 4, K: 1, D: 16, causal: true },
   'two queries, long key, D 40': { B: 1, T: 2, S: 131, H: 2, K: 1, D: 40, causal: true },
   'one query, six rows a key head, odd number of keys, D 30': { B: 2, T: 1, S: 333, H: 12, K: 2, D: 30, causal: true },
+  'one query, three rows a key head, D 64': { B: 1, T: 1, S: 700, H: 9, K: 3, D: 64, causal: true },
+  'one query, seven rows a key head, odd D': { B: 1, T: 1, S: 301, H: 7, K: 1, D: 7, causal: true },
   'five queries, D 128': { B: 1, T: 5, S: 131, H: 2, K: 1, D: 128, causal: true },
   'odd D': { B: 2, T: 70, S: 80, H: 2, K: 1, D: 5, causal: true },
   'more queries than keys: the first see none': { B: 1, T: 140, S: 66, H: 1, K: 1, D: 8, causal: true },

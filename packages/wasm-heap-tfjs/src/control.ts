@@ -33,5 +33,7 @@ export const MAX_ERROR = 1024
 export const CODE_OFFSET = 2048
 export const CONTROL_BYTES = 2 ** 20
 
-/** How often a thread looks again before it sleeps: about 50 µs. Waking a sleeper costs as much. */
+/** How often the caller looks again before it sleeps: about 50 µs. Waking a sleeper costs as much. */
 export const SPINS = 10_000
+/** How often a worker does: about 200 µs, as long as a program with many small kernels computes something else between two calls. */
+export const WORKER_SPINS = 40_000

@@ -1,7 +1,7 @@
 import * as layout from './control.ts'
 
 const { GENERATION, TASKS_LEFT, DONE, NUM_TASKS, MODULE, FUNCTION, NUM_ARGS, ERROR, ERROR_LENGTH } = layout
-const { NUM_MODULES, MODULE_TABLE, ARGS_OFFSET, MAX_ARGS, ERROR_TEXT, MAX_ERROR, SPINS, BUSY } = layout
+const { NUM_MODULES, MODULE_TABLE, ARGS_OFFSET, MAX_ARGS, ERROR_TEXT, MAX_ERROR, WORKER_SPINS, BUSY } = layout
 
 /**
  * The program of a worker, as text: the same for Node (`eval`) and browsers (blob), without imports. A worker only ever touches the
@@ -46,7 +46,7 @@ function start({ memory, control, thread }) {
 
   let generation = 0
   for (;;) {
-    for (let spin = 0; spin < ${SPINS} && Atomics.load(words, ${GENERATION}) === generation; spin++);
+    for (let spin = 0; spin < ${WORKER_SPINS} && Atomics.load(words, ${GENERATION}) === generation; spin++);
     Atomics.wait(words, ${GENERATION}, generation)
     generation = Atomics.load(words, ${GENERATION})
     if (generation < 0) return

@@ -9,10 +9,19 @@ import { prepareSegments } from './segments.ts'
 const FEW_ROWS = 8
 /** Keys of such a split, as in ../../assembly/problem.ts. */
 const SPLIT = 256
+/** Fewer than this are merged before another thread has woken up. */
+const FEW_NUMBERS = 2 ** 15
 
-/** out `[B, T, H, D]` and log-sum-exp `[B, H, T]`. */
-export function forwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: KernelInputs, attrs: object | undefined): TensorInfo[] {
-  const problem = problemOf(inputs, attrs)
+/** out `[B, T, H, D]` and log-sum-exp `[B, H, T]`; keys are the first `length` rows of each batch element, default all. */
+export function forwardKernel(
+  heap: WasmHeap,
+  kernels: KernelModule,
+  inputs: KernelInputs,
+  attrs: object | undefined,
+  length?: number,
+): TensorInfo[] {
+  const { S: capacity, ...others } = problemOf(inputs, attrs)
+  const problem = { ...others, S: length ?? capacity }
   const { B, T, H } = problem
   const { query, key, value } = inputs
   return withScratch(heap, (scratch) => {
@@ -20,11 +29,11 @@ export function forwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: Ker
     const logSumExp = scratch.makeOutput([B, H, T])
     const address = scratch.allocate(PROBLEM_BYTES)
     const segments = prepareSegments(heap, kernels, problem, scratch)
-    const { scratchBytes, fields, runs } = T <= FEW_ROWS ? splitKeys(kernels, problem, scratch) : splitQueries(kernels, problem)
+    const { scratchBytes, fields, run } = T <= FEW_ROWS ? splitKeys(kernels, problem, scratch) : splitQueries(kernels, problem)
     const threads = scratch.allocate(kernels.threads * scratchBytes)
     const tensors = addresses(heap, { query, key, value, out, logSumExp })
-    writeProblem(heap, address, problem, { ...segments, ...fields, scratch: threads, scratchBytes, ...tensors })
-    for (const [name, numTasks] of runs) kernels.run(name, numTasks, [address])
+    writeProblem(heap, address, problem, { capacity, ...segments, ...fields, scratch: threads, scratchBytes, ...tensors })
+    run(address)
     return [out, logSumExp]
   })
 }
@@ -32,7 +41,7 @@ export function forwardKernel(heap: WasmHeap, kernels: KernelModule, inputs: Ker
 interface Plan {
   readonly scratchBytes: number
   readonly fields: Record<string, number>
-  readonly runs: readonly (readonly [name: string, numTasks: number])[]
+  readonly run: (problem: number) => void
 }
 
 /** A task is a chunk of query rows of a head. */
@@ -40,7 +49,8 @@ function splitQueries(kernels: KernelModule, problem: Problem): Plan {
   const { B, T, H, D } = problem
   const chunkRows = chunkRowsOf(problem)
   const scratchBytes = kernels.exports.forwardScratch!(D, chunkRows)
-  return { scratchBytes, fields: { chunkRows }, runs: [['flashForward', B * H * Math.ceil(T / chunkRows)]] }
+  const run = (address: number) => kernels.run('flashForward', B * H * Math.ceil(T / chunkRows), [address])
+  return { scratchBytes, fields: { chunkRows }, run }
 }
 
 /** A task is a split of the keys that some query may see, for all heads; what the splits leave is merged. */
@@ -50,6 +60,10 @@ function splitKeys(kernels: KernelModule, { B, T, S, H, D, window }: Problem, sc
   const { splitBytes, decodeScratch } = kernels.exports
   const scratchBytes = decodeScratch!(H * T, D)
   const splits = scratch.allocate(B * parts * splitBytes!(H * T, D))
-  const runs = [['flashDecode', B * parts] as const, ['mergeSplits', B * H] as const]
-  return { scratchBytes, fields: { parts, splits }, runs }
+  const run = (address: number) => {
+    kernels.run('flashDecode', B * parts, [address])
+    if (B * H * T * D * parts < FEW_NUMBERS) kernels.exports.mergeAlone!(B * H, address)
+    else kernels.run('mergeSplits', B * H, [address])
+  }
+  return { scratchBytes, fields: { parts, splits }, run }
 }

@@ -6,7 +6,7 @@ import type { Problem } from '../options.ts'
 const FIELDS = [
   ...['query', 'key', 'value', 'out', 'logSumExp', 'dOut', 'dLogSumExp', 'delta', 'dQuery', 'dKey', 'dValue'],
   ...['queryIds', 'keyIds', 'queryRanges', 'keyRanges', 'splits', 'scratch', 'scratchBytes'],
-  ...['B', 'T', 'S', 'H', 'K', 'D', 'nearest', 'farthest', 'chunkRows', 'parts', 'scale', 'softcap'],
+  ...['B', 'T', 'S', 'capacity', 'H', 'K', 'D', 'nearest', 'farthest', 'chunkRows', 'parts', 'scale', 'softcap'],
 ] as const
 const FLOATS: readonly string[] = ['scale', 'softcap']
 
@@ -28,7 +28,7 @@ export function chunkRowsOf({ B, T, H, D }: Problem): number {
 export function writeProblem(heap: WasmHeap, address: number, problem: Problem, fields: Record<string, number>): void {
   const { causal, window } = problem
   const farthest = window > 0 ? window - 1 : FAR
-  const all: Record<string, unknown> = { ...problem, nearest: causal ? 0 : -farthest, farthest, ...fields }
+  const all: Record<string, unknown> = { ...problem, capacity: problem.S, nearest: causal ? 0 : -farthest, farthest, ...fields }
   const view = new DataView(heap.memory.buffer, address, PROBLEM_BYTES)
   for (const [index, name] of FIELDS.entries()) {
     const value = (all[name] as number | undefined) ?? 0

@@ -5,7 +5,8 @@ import { type LlamaConfig, windowOf } from '../config.ts'
 import { outputWeight, runLayers } from '../forward.ts'
 import type { Params } from '../params.ts'
 import { uniform } from '../random.ts'
-import { append, attendToCache, type KeySegments, type LayerCache } from './kv-cache.ts'
+import { layerCache } from './kv-cache.ts'
+import type { KeySegments, LayerCache } from './layer-cache.ts'
 import type { GeneratedToken, SamplingOptions } from './options.ts'
 import { sample } from './sample.ts'
 
@@ -35,7 +36,7 @@ export async function* continueRows(
     return { padding: longest - tokens.length, seen: new Set(Array.from(tokens)), random, done: false }
   })
   const settled = { ...config, rope: forLength(config.rope, longest + maxNewTokens) }
-  const cache: LayerCache[] = Array.from({ length: config.numLayers }, () => ({ dropped: 0, long: undefined, recent: undefined }))
+  const cache = Array.from({ length: config.numLayers }, () => layerCache(config, longest))
   const pass: CachedPass = { params, config: settled, cache, paddings: rows.map(({ padding }) => padding) }
   // what the cache has not seen yet
   let next = prompts.map((tokens) => [...Array.from({ length: longest - tokens.length }, () => 0), ...Array.from(tokens)])
@@ -66,7 +67,7 @@ export async function* continueRows(
       if (rows.every(({ done }) => done)) return
     }
   } finally {
-    tf.dispose(cache.map(({ long, recent }) => [long ?? {}, recent ?? {}]))
+    for (const layer of cache) layer.dispose()
   }
 }
 
@@ -110,11 +111,7 @@ function nextLogits({ params, config, cache, paddings }: CachedPass, tokens: rea
       batchSize: B,
       length: T,
       table: ropeTable(config.rope, positions),
-      attend(query, key, value, layer) {
-        const window = windowOf(config, layer)
-        append(cache[layer]!, { key, value }, window)
-        return attendToCache(query, cache[layer]!, keySegments, window)
-      },
+      attend: (query, key, value, layer) => cache[layer]!.attend(query, { key, value }, keySegments, windowOf(config, layer)),
     })
     const C = hidden.shape[1]!
     const last = tf.reshape(tf.slice(tf.reshape(hidden, [B, T, C]), [0, T - 1, 0], [B, 1, C]), [B, C])
