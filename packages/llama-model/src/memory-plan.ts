@@ -39,8 +39,8 @@ const scratchBytes = 1.5 * 2 ** 20 // of the kernels, kept all the time
 
 /**
  * How much of tfjs-wasm's heap a training step takes, with the kernels of llama-kernels-tfjs and flash-attn-tfjs, before anything runs;
- * within 15 % of what was measured on Llamas with and without checkpointing, accumulation, frozen parameters and LoRAs
- * (test/memory-plan.test.ts). Without the kernels, with biases or norms of query and key it takes more. Pass the result to `loss`.
+ * within 15 % of what was measured on Llamas with and without checkpointing, accumulation, frozen parameters, LoRAs, biases, and norms of
+ * query and key (test/memory-plan.test.ts). Without the kernels it takes more. Pass the result to `loss`.
  *
  * @throws RangeError where it does not fit, naming what would: shorter rows, fewer of them, or the number of layers
  */

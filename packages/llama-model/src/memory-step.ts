@@ -74,14 +74,14 @@ function layerSizes({ config, batchSize, rowLength }: MicroBatch) {
     attentionWeights: weights('self_attn'),
     mlpWeights: weights('mlp'),
     keepsProducts: keepsProducts(config, rowLength),
-    lora: row * loraWidth(config),
+    composed: row * composedWidth(config),
   }
 }
 
-/** What tfjs keeps besides, for each token of a layer with a LoRA: gradients around every adapted module; of the MLP, which is then composed, about a dozen of its width. */
-function loraWidth(config: LlamaConfig): number {
+/** What tfjs keeps besides, for each token of a layer: gradients around every module with a LoRA; of an MLP that a LoRA or biases make composed, about a dozen of its width. */
+function composedWidth(config: LlamaConfig): number {
   const modules = [...loraModules(config)].filter(([module]) => module.startsWith('model.layers.0.'))
-  const isMlp = modules.some(([module]) => module.includes('.mlp.'))
+  const isMlp = config.mlpBias || modules.some(([module]) => module.includes('.mlp.'))
   return modules.reduce((sum, [, [out, input]]) => sum + out + 2 * input, isMlp ? 12 * config.intermediateSize : 0)
 }
 
@@ -104,13 +104,13 @@ function forwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): vo
 }
 
 function backwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): void {
-  const { x, row, product, query, key, logSumExp, attentionWeights, mlpWeights, keepsProducts, lora } = sizes
+  const { x, row, product, query, key, logSumExp, attentionWeights, mlpWeights, keepsProducts, composed } = sizes
   const before = ledger.held
   if (isCheckpointed) {
     forwardAttention(ledger, sizes)
     ledger.free(query, key)
   }
-  ledger.take(lora)
+  ledger.take(composed)
   const isKept = keepsProducts && !isCheckpointed
   ledger.take(isKept ? 0 : 2 * product, mlpWeights)
   ledger.take(product, 2 * product) // dy·down, then the gradients of the two products

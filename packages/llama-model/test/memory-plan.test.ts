@@ -83,6 +83,10 @@ describe('measured on wasm', () => {
     ['a LoRA of attention', withLora(['q_proj', 'v_proj'])],
     ['a LoRA of everything', withLora('all-linear')],
     ['a LoRA of everything, every layer again', { ...withLora('all-linear'), activationCheckpointing: { every: 1 } }],
+    ['biases of queries, keys and values', { config: { ...wide, attentionBias: 'qkv' } }],
+    ['norms of queries and keys', { config: { ...wide, queryKeyNorm: true } }],
+    ['norms of queries and keys, every layer again', { config: { ...wide, queryKeyNorm: true }, activationCheckpointing: { every: 1 } }],
+    ['biases everywhere', { config: { ...wide, attentionBias: 'all', mlpBias: true } }],
     ['the last layer learns', { trainable: (name) => name.includes('layers.5.') }],
   ])('%s: within 15 %', async (_, options) => {
     await expectPeak({ config: wide, rowLength: 256, batchSize: 1, ...options })
