@@ -16,15 +16,6 @@ import { type Document, mix, pack } from 'seq-packer'
 import type { LongDocument, Pairs } from '../long-context/instruct.ts'
 import type { Checkpoint } from './model.ts'
 
-/** Whether the checkpoint was made for conversations. */
-export function isChatModel({ chat }: Checkpoint): boolean {
-  try {
-    return chat.encodeChat([{ role: 'user', content: 'Hello' }]).length > 0
-  } catch {
-    return false
-  }
-}
-
 /** The checkpoint as the author of pairs, within the context it was trained at. */
 export const asAuthor = ({ chat, config }: Checkpoint, params: Params): Complete =>
   inProcess({
@@ -159,11 +150,11 @@ const endsOf = ({ chat, config }: { chat: Checkpoint['chat']; config: LlamaConfi
 /** By the chat template of the checkpoint, else by the paper's. */
 function promptOf(pair: Exercise, document: string, checkpoint: Checkpoint): number[] {
   const { promptKind: kind, question } = pair
-  if (isChatModel(checkpoint)) return checkpoint.chat.encodeChat(conversation(pair, document).messages.slice(0, 1))
+  if (checkpoint.isChatModel) return checkpoint.chat.encodeChat(conversation(pair, document).messages.slice(0, 1))
   return [...checkpoint.begin, ...Array.from(checkpoint.tokenizer.encode(instructionTemplate({ kind, document, question })))]
 }
 
 const answerTokens = (answer: string, checkpoint: Checkpoint): number[] => [
-  ...Array.from(checkpoint.tokenizer.encode(isChatModel(checkpoint) ? answer : ` ${answer}`)),
+  ...Array.from(checkpoint.tokenizer.encode(checkpoint.isChatModel ? answer : ` ${answer}`)),
   ...endsOf(checkpoint).slice(0, 1),
 ]

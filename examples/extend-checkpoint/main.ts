@@ -17,9 +17,10 @@ import { trained as describeTraining, summary } from '../long-context/metrics.ts
 import { languageModel } from '../long-context/model.ts'
 import { progress } from '../long-context/progress.ts'
 import { openRun } from '../long-context/run.ts'
-import { checkLengths, describeTexts, readTexts } from '../long-context/texts.ts'
+import { checkLengths, describeTexts, describeTokens, readTexts } from '../long-context/texts.ts'
+import { tokenize, withTokens } from '../long-context/tokenizer.ts'
 import { watchTraining } from '../long-context/watch.ts'
-import { answersAbout, asAuthor, askForPairs, isChatModel, lessonRows, lessonsOf, rules } from './instruct.ts'
+import { answersAbout, asAuthor, askForPairs, lessonRows, lessonsOf, rules } from './instruct.ts'
 import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall, windowsOf } from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
 import { checkTime, confirm, makePlan, planMemory, planTable } from './plan.ts'
@@ -41,7 +42,7 @@ const trained = unmodified.maxPositionEmbeddings
 console.log(`model   ${settings.model}\ncontext ${trained} → ${length} tokens`)
 const all = candidates(unmodified, length, settings.factors)
 planMemory(unmodified, settings)
-if (settings.pairs > 0 && settings.author === 'model' && !isChatModel(checkpoint))
+if (settings.pairs > 0 && settings.author === 'model' && !checkpoint.isChatModel)
   throw new Error(
     '--author model: the checkpoint has no chat template, so it cannot be asked for pairs; choose --author extractive, or --pairs 0',
   )
@@ -55,18 +56,10 @@ const corpus = await run.stage(
 const tokens = await run.stage(
   'tokens',
   "   Encode with the checkpoint's tokenizer",
-  () => {
-    const bar = progress('encoding', corpus.texts.length)
-    const encoded = corpus.texts.map(({ text }, i) => {
-      bar.update(i + 1)
-      return Array.from(tokenizer.encode(text))
-    })
-    bar.stop()
-    return encoded
-  },
-  (encoded) => `${encoded.filter((own) => own.length >= length).length} documents of ${length} tokens or more`,
+  () => tokenize(corpus.texts, JSON.parse(checkpoint.files['tokenizer.json']!), run),
+  (found) => describeTokens(found, length),
 )
-const documents = corpus.texts.map((text, i) => ({ ...text, tokens: Int32Array.from(tokens[i]!) }))
+const documents = withTokens(corpus.texts, tokens)
 checkLengths(documents, length)
 const ofSplit = (wanted: string) => documents.filter(({ split }) => split === wanted)
 const [trainingTexts, validationTexts, testTexts] = [ofSplit('train'), ofSplit('validation'), ofSplit('test')]
@@ -85,7 +78,6 @@ async function withModel<Result>(
   }
 }
 
-/** One line of progress for a measurement of minutes. */
 const measured = { ...settings, tokenizer, texts: testTexts, begin, trained }
 const losses = (id: string, title: string, config: LlamaConfig, from?: string) =>
   run.stage(id, title, () => withModel(config, from, (model) => measureLoss(model, measured)), describeLosses)

@@ -11,6 +11,8 @@ export interface Checkpoint {
   /** As it was trained. */
   readonly config: LlamaConfig
   readonly chat: TextTokenizer
+  /** Whether it has a chat template, so that it was made for conversations. */
+  readonly isChatModel: boolean
   /** Encodes without special tokens. */
   readonly tokenizer: Tokenizer
   /** The tokenizer's files, for the models to be saved. */
@@ -38,7 +40,15 @@ export async function openCheckpoint({ model, length, runs }: Settings): Promise
     encode: (text) => chat.encode(text, { specialTokens: false }),
     decode: (tokens) => chat.decode(Array.from(tokens)),
   }
-  return { config, chat, tokenizer, files: forLength(files, length), begin: chat.encode(''), load }
+  return { config, chat, isChatModel: canChat(chat), tokenizer, files: forLength(files, length), begin: chat.encode(''), load }
+}
+
+function canChat(chat: TextTokenizer): boolean {
+  try {
+    return chat.encodeChat([{ role: 'user', content: 'Hello' }]).length > 0
+  } catch {
+    return false
+  }
 }
 
 /** Tokenizers remember the longest input too. */

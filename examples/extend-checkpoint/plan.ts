@@ -68,21 +68,21 @@ export function stepsFor(secondsPerStep: number, settings: Settings): Steps {
   if (long < fewestSteps && settings.steps === undefined) {
     const needed = (fewestSteps * secondsPerStep * (arms + share)) / 3600
     throw new Error(
-      `--hours ${hours}: too little time. A step at ${length} tokens takes ${secondsPerStep.toPrecision(2)} s here, so ${fit} would fit; ` +
+      `--hours ${hours}: too little time. A step at ${length} tokens takes ${secondsPerStep.toPrecision(2)} s or more here, so ${fit} would fit; ` +
         `${fewestSteps} are the least: give --hours ${needed.toPrecision(2)}, a shorter --length or a faster --engine`,
     )
   }
   return { long, instruct: pairs === 0 ? 0 : (settings.instructSteps ?? Math.max(1, Math.round(instructShare * long))) }
 }
 
-const estimateLength = 256
+const shortRow = 512
 
-/** Throws as `stepsFor`, after seconds: steps at the full length cannot be faster than FLOPs beyond those of short rows allow. */
+/** Throws as `stepsFor`, after seconds: by tokens, a step at the full length takes no less than one on a short row; attention comes on top. */
 export async function checkTime(learner: Learner, settings: Settings): Promise<void> {
   if (settings.steps !== undefined) return
-  const rowLength = Math.min(estimateLength, settings.length)
-  const [, seconds = 0] = await timeSteps(learner, undefined, rowLength, 2)
-  stepsFor((seconds * flopsOf(learner.config, settings.length, 1)) / flopsOf(learner.config, rowLength, 1), settings)
+  const rowLength = Math.min(shortRow, settings.length)
+  const seconds = Math.min(...(await timeSteps(learner, undefined, rowLength, 2)))
+  stepsFor((seconds * settings.length) / rowLength, settings)
 }
 
 const flopsOf = ({ numLayers: layers, hiddenSize: hidden }: LlamaConfig, sequenceLength: number, steps: number) =>

@@ -91,7 +91,7 @@ function context(results: Results): Section {
     title: 'Loss against context',
     body:
       '<p>The same last tokens of every held-out text, scored with more and more of what precedes them: nested contexts compare like with like.</p>' +
-      `<div class="grid">${lines(points, { title: 'Loss by context length', x: 'context (tokens)', y: 'loss (nats)', logX: true, mark: { x: trained, label: 'trained context' }, colours: coloursOf(results) })}</div>` +
+      `<div class="grid" style="max-width:640px">${lines(points, { title: 'Loss by context length', x: 'context (tokens)', y: 'loss (nats)', logX: true, mark: { x: trained, label: 'trained context' }, colours: coloursOf(results) })}</div>` +
       '<p>Power law L(c) = (α/c)^β + γ (paper §3.1; – where the loss does not fall like one):</p>' +
       table(['model', 'α', 'β', 'γ', 'RMSE', 'loss at full context'], fits) +
       `<p>Short rows of ${compact(results.before.losses.shortLength)} tokens, the guard against forgetting:</p>` +
@@ -111,7 +111,7 @@ function sweep({ tried, chosen, trained }: Results): Section {
     title: 'Choosing the base, before any training',
     body:
       `<p>The same parameters with other rotations, on validation texts. ${escapeHtml(chosen)} has the lowest loss over the whole row among the bases, and was trained.</p>` +
-      `<div class="grid">${lines(points, { title: 'Zero-shot loss by position', smooth: true, ...options })}</div>` +
+      `<div class="grid" style="max-width:640px">${lines(points, { title: 'Zero-shot loss by position', smooth: true, ...options })}</div>` +
       table(
         ['method', `up to ${compact(trained)}`, 'beyond', 'whole row'],
         tried.map(({ label, within, beyond, whole }) => [label, within.toFixed(3), beyond.toFixed(3), whole.toFixed(3)]),
@@ -154,7 +154,7 @@ function training(results: Results): Section {
     title: 'Training',
     body:
       table(['plan', ''], planTable(results.plan, results.settings, results.trained)) +
-      `<div class="grid">${lines(points, { title: 'Training loss', x: 'tokens', y: 'loss (nats)', smooth: true, colours })}</div>` +
+      `<div class="grid" style="max-width:640px">${lines(points, { title: 'Training loss', x: 'tokens', y: 'loss (nats)', smooth: true, colours })}</div>` +
       table(['training', 'steps', 'tokens', 'last loss', 'validation loss', 'seconds a step', 'engine’s memory'], rows) +
       `<p class="soft">Of the tokens, ${Math.round(100 * results.settings.shortShare)} % are in short pieces of texts. Texts are the half with the largest share of letters. Every token's loss counts, also in instruction tuning.</p>`,
   }
