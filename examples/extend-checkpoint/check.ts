@@ -39,8 +39,8 @@ for (const factor of values.factors.split(',').map(Number)) {
   const start = performance.now()
   const [ours] = await languageModel(params, stretched, length, []).tokenLosses([Int32Array.from(tokens)])
   const seconds = (performance.now() - start) / 1000
-  await savePretrained(folder, { params, config: stretched })
-  const theirs = values.python === '' ? undefined : await transformersLosses(values.python)
+  const save = () => savePretrained(folder, { params, config: stretched })
+  const theirs = values.python === '' ? undefined : await save().then(() => transformersLosses(values.python))
   console.log(
     `\nbase ${base * factor} (×${factor}), ${seconds.toFixed(0)} s\npositions        ours${theirs ? '   transformers  difference' : ''}`,
   )

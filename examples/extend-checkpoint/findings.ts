@@ -19,7 +19,7 @@ export function findings(results: Results): Finding[] {
     contextUsed(results),
     beyond(results),
     withinContext(results),
-    recall(results),
+    ...(settings.evalTrials > 0 ? [recall(results)] : []),
     ...compared(results),
     {
       headline: pairs.pairs.length === 0 ? 'No instruction tuning' : `Instruction tuning on ${pairs.pairs.length} pairs`,

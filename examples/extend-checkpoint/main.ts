@@ -4,6 +4,7 @@
 //   pnpm extend --model my-llama/ --length 32768 --texts my-books/ --method full       pnpm extend --help says every setting
 // Stop it whenever you like: the same command goes on where it stopped. Everything is kept under runs/<name>/.
 import '../long-context/failures.ts'
+import { existsSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
 import { cosine } from 'cosine-schedule'
 import { exportGguf, extendContext, type LlamaConfig, loss, type Params, saveLora, savePretrained } from 'llama-model'
@@ -84,7 +85,7 @@ const losses = (id: string, title: string, config: LlamaConfig, from?: string) =
 const recall = (id: string, title: string, config: LlamaConfig, from?: string) =>
   run.stage(id, title, () => withModel(config, from, (model) => measureRecall(model, measured)), describeRecall)
 
-if ((await latestCheckpoint(run.path('checkpoints', 'long'))).path === undefined) {
+if (!existsSync(run.path('results', 'plan.json'))) {
   const learner = await openLearner(checkpoint, settings, all[0]!.config)
   await checkTime(learner, settings)
   tf.dispose([learner.frozen, learner.learning])
@@ -301,14 +302,15 @@ await run.stage(
   '   Save: Hugging Face folder, GGUF, and the low-rank updates for PEFT',
   () =>
     withModel(extended, tuned, async (_, params, config) => {
-      const shared = { params, config, tokenizer: checkpoint.files }
-      await savePretrained(run.path('models', 'extended'), shared)
+      const { files, original } = checkpoint
+      const shared = { params, config, tokenizer: files }
+      await savePretrained(run.path('models', 'extended'), { ...shared, original })
       await exportGguf(run.path('models', 'extended.gguf'), { ...shared, name: `${settings.name} ${length}` })
       if (settings.method === 'full') return true
       const { config: adapted, frozen, learning } = await openLearner(checkpoint, settings, extended, run.path('checkpoints', tuned))
       const [base, adapter] = [run.path('models', 'adapter-base'), run.path('models', 'adapter')]
       const ofBase = Object.fromEntries(Object.entries({ ...frozen, ...learning }).filter(([name]) => !name.includes('.lora_')))
-      await savePretrained(base, { params: ofBase, config, tokenizer: checkpoint.files })
+      await savePretrained(base, { params: ofBase, config, tokenizer: files, original })
       await saveLora(adapter, { params: learning, config: adapted, baseModel: base })
       tf.dispose([frozen, learning])
       return true

@@ -61,6 +61,7 @@ export type Losses = Awaited<ReturnType<typeof measureLoss>>
 /** Whether the model finds what stands far back: pass keys at five depths, and the first sentence of a text (Fig. 5b). */
 export async function measureRecall(model: LanguageModel, options: MeasureOptions) {
   const { tokenizer, texts, trained, length, evalTexts, evalTrials } = options
+  if (evalTrials === 0) return { retrieval: [], keys: [] }
   const [keyTokens, sentenceTokens] = [8, 64] // of the answers, which need room too
   const holding = (most: number, least: number) => [Math.floor(trained / 2), trained - most, length - most].filter((own) => own >= least)
   const long = texts.filter(({ tokens }) => tokens.length >= length)
@@ -96,6 +97,8 @@ export function describeLosses({ byPosition, byContext, shortLength, shortLosses
 }
 
 export function describeRecall(recall: Recall): string {
-  const { length, rougeL } = recall.retrieval.at(-1)!
+  const last = recall.retrieval.at(-1)
+  if (!last) return 'left out'
+  const { length, rougeL } = last
   return `at ${length} tokens: first sentence ROUGE-L ${rougeL.toFixed(0)}, pass keys ${keysFound(recall).toFixed(0)} %`
 }

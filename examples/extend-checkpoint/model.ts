@@ -1,7 +1,7 @@
 // The checkpoint that is extended: what it is, which of its parameters learn, and the model at every stage.
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { initLora, isLoraParam, type LlamaConfig, loadPretrained, mergeLora, type Params } from 'llama-model'
+import { initLora, isLoraParam, type LlamaConfig, type LoadedModel, loadPretrained, mergeLora, type Params } from 'llama-model'
 import { makeTokenizer, type TextTokenizer } from 'llama-model/chat'
 import type { Tokenizer } from 'long-context-eval'
 import { latestCheckpoint, loadCheckpoint } from 'trainer'
@@ -17,17 +17,19 @@ export interface Checkpoint {
   readonly tokenizer: Tokenizer
   /** The tokenizer's files, for the models to be saved. */
   readonly files: Readonly<Record<string, string>>
+  /** Files of a folder that are kept where they still hold. */
+  readonly original: LoadedModel['original']
   /** What every text begins with: the beginning-of-text token, where the tokenizer adds one. */
   readonly begin: readonly number[]
   /** Everything anew from `--model`; the caller disposes `params`. */
-  load(): ReturnType<typeof loadPretrained>
+  load(): Promise<LoadedModel>
 }
 
 /** Reads and checks `--model` and `--length`. Throws an Error that says what is wrong with which of them. */
 export async function openCheckpoint({ model, length, runs }: Settings): Promise<Checkpoint> {
   const cache = /^https?:/i.test(model) ? { cache: join(runs, 'downloads') } : {}
   const load = () => loadPretrained(model, cache)
-  const { params, config, tokenizer: files } = await load()
+  const { params, config, tokenizer: files, original } = await load()
   tf.dispose(params)
   if (length <= config.maxPositionEmbeddings)
     throw new Error(
@@ -40,7 +42,7 @@ export async function openCheckpoint({ model, length, runs }: Settings): Promise
     encode: (text) => chat.encode(text, { specialTokens: false }),
     decode: (tokens) => chat.decode(Array.from(tokens)),
   }
-  return { config, chat, isChatModel: canChat(chat), tokenizer, files: forLength(files, length), begin: chat.encode(''), load }
+  return { config, chat, isChatModel: canChat(chat), tokenizer, files: forLength(files, length), original, begin: chat.encode(''), load }
 }
 
 function canChat(chat: TextTokenizer): boolean {

@@ -14,7 +14,8 @@ export function writeReport(file: string, results: Results): void {
   const { settings, trained, plan, engine } = results
   const title = `${settings.model.split('/').at(-1)}: from ${compact(trained)} to ${compact(settings.length)} tokens`
   const lead = `<p class="soft">A checkpoint of ${compact(plan.parameters)} parameters, trained on ${compact(trained)} tokens, taken to ${compact(settings.length)} by the method of <em>Effective Long-Context Scaling of Foundation Models</em> (Xiong et al. 2023, arXiv 2309.16039): a larger base of its rotations, continued pretraining, instruction tuning. ${escapeHtml(engine)}.</p>`
-  const sections = [found(results), position(results), context(results), sweep(results), recall(results), training(results)]
+  const looked = settings.evalTrials > 0 ? [recall(results)] : []
+  const sections = [found(results), position(results), context(results), sweep(results), ...looked, training(results)]
   writeWhole(file, page(title, lead, [...sections, samples(results), setup(results)]))
 }
 

@@ -50,7 +50,7 @@ const schema = z.strictObject({
   shortShare: fraction.default(0.2).describe('share of the training tokens in short documents'),
   checkpointEvery: count().default(1).describe('steps between checkpoints'),
   evalTexts: count().default(2).describe('held-out texts of the full length per measurement'),
-  evalTrials: count().default(1).describe('pass keys per length and depth'),
+  evalTrials: count(0).default(1).describe('pass keys per length and depth; 0 leaves retrieval out'),
   pairs: count(0).default(40).describe('question/answer pairs to ask for; 0 leaves instruction tuning out'),
   author: z.enum(['model', 'extractive']).default('model').describe('who writes the pairs: the model itself, or rules without a model'),
   answerTokens: count().default(64).describe('longest answer, in tokens'),
