@@ -62,6 +62,9 @@ describe('the recipe that extends a checkpoint', () => {
     const { code, output } = await extend('whole')
     expect(output).toContain('report.html')
     expect(code).toBe(0)
+    const report = readFileSync(join(folder, 'whole', 'report.html'), 'utf8')
+    expect(report.match(/<svg/g)?.length).toBeGreaterThan(7)
+    expect(report).not.toMatch(/NaN|undefined|https?:\/\/(?!www\.w3\.org)/)
     const models = join(folder, 'whole', 'models')
     const config = JSON.parse(readFileSync(join(models, 'extended', 'config.json'), 'utf8'))
     expect(config).toMatchObject({ max_position_embeddings: 512, rope_theta: expect.any(Number) })
@@ -99,8 +102,8 @@ describe('the recipe that extends a checkpoint', () => {
     expect(results('killed')).toEqual(results('whole'))
   })
 
-  it('trains every parameter where that is asked for', { timeout: 120_000 }, async () => {
-    const { code, output } = await extend('full', ['--method', 'full', '--pairs', '0', '--eval-trials', '0'])
+  it('trains every parameter, and measures one text without retrieval, where that is asked for', { timeout: 120_000 }, async () => {
+    const { code, output } = await extend('full', ['--method', 'full', '--pairs', '0', '--eval-trials', '0', '--eval-texts', '1'])
     expect(output).toContain('Instruct: left out, there are no pairs')
     expect(code).toBe(0)
     expect(readdirSync(join(folder, 'full', 'models')).sort()).toEqual(['extended', 'extended.gguf'])
