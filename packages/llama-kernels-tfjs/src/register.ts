@@ -5,6 +5,7 @@ import { linearCrossEntropy, linearCrossEntropyGrad, linearCrossEntropyWithGrad 
 import { adamWStep, swiGlu, swiGluGrad } from './kernels/elementwise.ts'
 import { gather } from './kernels/gather.ts'
 import { identity } from './kernels/identity.ts'
+import { llamaLayer } from './kernels/layer.ts'
 import { llamaLinears } from './kernels/linear.ts'
 import { matMul } from './kernels/matmul.ts'
 import { clipByGlobalNorm, squaredNorms } from './kernels/norms.ts'
@@ -21,6 +22,7 @@ const trainingKernels = {
   Identity: identity,
   RMSNorm: rmsNorm,
   RMSNormGrad: rmsNormGrad,
+  LlamaLayer: llamaLayer,
   LlamaLinears: llamaLinears,
   SwiGLU: swiGlu,
   SwiGLUGrad: swiGluGrad,

@@ -133,3 +133,22 @@ test('says what does not fit', () => {
   expect(call({ x: tf.ones([1, 4]), weight0: tf.ones([3, 4]), residual: tf.ones([1, 4]) })).toThrow(/residual has shape \[1,4\]/)
   expect(call({ x: tf.ones([1, 4]), weight0: tf.ones([3, 4]), weight1: tf.ones([2, 4]) }, { gated: true })).toThrow(/gated/)
 })
+
+test('LlamaLayer says what does not fit, and that it needs attention to a cache', () => {
+  register()
+  const shapes = {
+    ...{ x: [1, 4], attentionNorm: [4], query: [4, 4], key: [4, 4], value: [4, 4], output: [4, 4] },
+    ...{ mlpNorm: [4], gate: [6, 4], up: [6, 4], down: [4, 6], cachedKey: [1, 3, 1, 4], cachedValue: [1, 3, 1, 4] },
+  }
+  const attrs = { batchSize: 1, numHeads: 1, numKvHeads: 1, epsilon, length: 0, window: 0 }
+  const call = (other: Readonly<Record<string, number[]>>) => () =>
+    tf.tidy(() => {
+      const inputs = Object.fromEntries(Object.entries({ ...shapes, ...other }).map(([key, shape]) => [key, tf.ones(shape)]))
+      return tf.engine().runKernel('LlamaLayer', inputs, attrs)
+    })
+  const before = tf.memory().numTensors
+  expect(call({ x: [9, 4] })).toThrow(/x has shape \[9,4\]; it must be \[B·T, C\] with B = 1 and B·T from 1 to 8/)
+  expect(call({ down: [4, 5] })).toThrow(/down has shape \[4,5\]; it must be \[4,6\]/)
+  expect(call({})).toThrow(/needs the kernel FlashAttentionCached/)
+  expect(tf.memory().numTensors).toBe(before)
+})

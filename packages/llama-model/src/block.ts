@@ -21,6 +21,8 @@ export interface Pass {
   /** [B, T], handed to `attend`. */
   readonly segmentIds?: tf.Tensor2D | undefined
   readonly attend: Attend
+  /** Runs a layer in another way: x [N, C] → [N, C]. */
+  readonly runLayer?: ((x: tf.Tensor, layer: number) => tf.Tensor) | undefined
   /** Nobody reads what the layer returns: products that only its value needs are left out. */
   readonly onlyGradient?: boolean
 }

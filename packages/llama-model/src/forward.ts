@@ -46,7 +46,7 @@ export function runLayers(tokens: tf.Tensor2D, pass: Pass, isCheckpointed: (laye
   return tf.tidy(() => {
     let x = embedding(params['model.embed_tokens.weight']!, tf.reshape(tokens, [-1]))
     for (let layer = 0; layer < config.numLayers; layer++) {
-      const next = (isCheckpointed(layer) ? checkpointedBlock : block)(x, layer, pass)
+      const next = pass.runLayer?.(x, layer) ?? (isCheckpointed(layer) ? checkpointedBlock : block)(x, layer, pass)
       x.dispose() // a gradient keeps its own reference
       x = next
     }

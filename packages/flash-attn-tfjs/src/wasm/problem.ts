@@ -8,7 +8,7 @@ const FIELDS = [
   ...['queryIds', 'keyIds', 'queryRanges', 'keyRanges', 'splits', 'scratch', 'scratchBytes'],
   ...['B', 'T', 'S', 'capacity', 'H', 'K', 'D', 'nearest', 'farthest', 'chunkRows', 'parts', 'scale', 'softcap'],
 ] as const
-const FLOATS: readonly string[] = ['scale', 'softcap']
+const IS_FLOAT = FIELDS.map((name) => name === 'scale' || name === 'softcap')
 
 export const PROBLEM_BYTES = 4 * FIELDS.length
 
@@ -29,11 +29,12 @@ export function writeProblem(heap: WasmHeap, address: number, problem: Problem, 
   const { causal, window } = problem
   const farthest = window > 0 ? window - 1 : FAR
   const all: Record<string, unknown> = { ...problem, capacity: problem.S, nearest: causal ? 0 : -farthest, farthest, ...fields }
-  const view = new DataView(heap.memory.buffer, address, PROBLEM_BYTES)
+  const words = new Uint32Array(heap.memory.buffer, address, FIELDS.length)
+  const floats = new Float32Array(heap.memory.buffer, address, FIELDS.length)
   for (const [index, name] of FIELDS.entries()) {
     const value = (all[name] as number | undefined) ?? 0
-    if (FLOATS.includes(name)) view.setFloat32(4 * index, value, true)
-    else view.setUint32(4 * index, value, true)
+    if (IS_FLOAT[index]) floats[index] = value
+    else words[index] = value
   }
 }
 

@@ -7,7 +7,7 @@ interface Attrs {
 }
 
 const name = 'LlamaLinears'
-const maxRows = 8
+export const maxRows = 8
 const smallMatrices = 2 ** 17 // elements read on one thread in the time it takes to wake another
 const tasksPerThread = 12
 
@@ -78,7 +78,7 @@ function cut({ depth, threads }: Problem, size: number): { rowsPerTask: number; 
   return { rowsPerTask, tasks: Math.ceil(size / rowsPerTask) }
 }
 
-function runPlain(
+export function runPlain(
   { kernels }: KernelContext,
   problem: Problem,
   weights: readonly number[],
@@ -92,7 +92,7 @@ function runPlain(
   kernels.run('linear', tasks, [problem.x, problem.rows, problem.depth, rowsPerTask, residual, ...matrices])
 }
 
-function runGated(
+export function runGated(
   { heap, kernels, table }: KernelContext,
   problem: Problem,
   [gate, up]: readonly number[],

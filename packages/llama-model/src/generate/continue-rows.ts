@@ -7,6 +7,7 @@ import type { Params } from '../params.ts'
 import { uniform } from '../random.ts'
 import { layerCache } from './kv-cache.ts'
 import type { KeySegments, LayerCache } from './layer-cache.ts'
+import { layerStep } from './layer-step.ts'
 import type { GeneratedToken, SamplingOptions } from './options.ts'
 import { sample } from './sample.ts'
 
@@ -105,13 +106,12 @@ function nextLogits({ params, config, cache, paddings }: CachedPass, tokens: rea
       : positionsOf(0)
     const made = new Map<string, tf.Tensor2D>()
     const keySegments = isPadded ? segmentsBehind(paddings, made) : undefined
+    const table = ropeTable(config.rope, positions)
+    const shared = { params, config, batchSize: B, length: T, table }
     const hidden = runLayers(ids, {
-      params,
-      config,
-      batchSize: B,
-      length: T,
-      table: ropeTable(config.rope, positions),
+      ...shared,
       attend: (query, key, value, layer) => cache[layer]!.attend(query, { key, value }, keySegments, windowOf(config, layer)),
+      runLayer: layerStep({ ...shared, cache, keySegments }),
     })
     const C = hidden.shape[1]!
     const last = tf.reshape(tf.slice(tf.reshape(hidden, [B, T, C]), [0, T - 1, 0], [B, 1, C]), [B, C])

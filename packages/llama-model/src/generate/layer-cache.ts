@@ -13,14 +13,23 @@ export interface LayerCache {
    * `tf.tidy`, which frees what the cache does not keep.
    */
   attend(query: tf.Tensor4D, added: Piece, keySegments: KeySegments, window: number | undefined): tf.Tensor4D
+  /**
+   * Room for the newest tokens' keys and values [B, T, K, D], which a kernel fills, as its inputs and attributes; absent where the cache is
+   * not written in place.
+   */
+  reserve?(added: readonly [B: number, T: number, K: number, D: number], keySegments: KeySegments, window: number | undefined): Reserved
   dispose(): void
+}
+
+export interface Reserved {
+  readonly inputs: Readonly<Record<string, tf.Tensor>>
+  readonly attrs: { readonly length: number; readonly window: number }
 }
 
 /** What layers share: which keys of padded rows there are (tokens `first` … `first + length − 1` of all), undefined where no row is padded. */
 export type KeySegments = ((first: number, length: number) => tf.Tensor2D) | undefined
 
 /** Padding before a prompt may look at padding only; what it computes is seen by nobody. */
-export function segmentsOf(query: tf.Tensor4D, key: tf.Tensor2D) {
-  const [B, T] = query.shape
+export function segmentsOf(B: number, T: number, key: tf.Tensor2D) {
   return { query: tf.slice(key, [0, key.shape[1] - T], [B, T]), key }
 }

@@ -62,7 +62,7 @@ function attendToPieces(query: tf.Tensor4D, cache: Pieces, keySegments: KeySegme
   return tf.tidy(() => {
     if (long && recent && hasKernel('FlashAttention')) return attendInTwo(query, { ...cache, long, recent }, keySegments, window)
     const { key, value } = recent ? join(long, recent) : long!
-    const segmentIds = keySegments && segmentsOf(query, keySegments(dropped, key.shape[1]))
+    const segmentIds = keySegments && segmentsOf(query.shape[0], query.shape[1], keySegments(dropped, key.shape[1]))
     return flashAttention(query, key, value, { causal: true, window, segmentIds })
   })
 }

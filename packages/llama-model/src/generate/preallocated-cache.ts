@@ -13,36 +13,43 @@ export function preallocatedCache(numTokens: number): LayerCache {
   let length = 0
   let dropped = 0
 
-  /** Makes room for T tokens more. */
-  function reserve({ key, value }: Piece, window: number | undefined): void {
-    const T = key.shape[1]
-    if (room && length + T <= room.key.shape[1]) return
+  /** Moves to a place with room for T tokens more. */
+  function grow([B, T, K, D]: readonly [number, number, number, number], window: number | undefined): void {
     const kept = Math.min(length, window === undefined ? length : window - 1)
     const capacity = Math.ceil(Math.max(kept + T + kept / 4, room ? 0 : numTokens + 1) / block) * block
+    const move = (from: tf.Tensor4D | undefined) =>
+      tf.tidy(() => {
+        const rest = tf.zeros<tf.Rank.R4>([B, capacity - kept, K, D])
+        return tf.keep(from && kept > 0 ? tf.concat([tf.slice(from, [0, length - kept, 0, 0], [B, kept, K, D]), rest], 1) : rest)
+      })
     const old = room
-    const move = (from: tf.Tensor4D | undefined, like: tf.Tensor4D) => {
-      const [B, , K, D] = like.shape
-      const rest = tf.zeros<tf.Rank.R4>([B, capacity - kept, K, D])
-      return tf.keep(from && kept > 0 ? tf.concat([tf.slice(from, [0, length - kept, 0, 0], [B, kept, K, D]), rest], 1) : rest)
-    }
-    room = { key: move(old?.key, key), value: move(old?.value, value) }
+    room = { key: move(old?.key), value: move(old?.value) }
     dropped += length - kept
     length = kept
     tf.dispose(old ?? [])
   }
 
-  return {
-    attend(query, added, keySegments, window) {
-      reserve(added, window)
-      const [, T, , D] = query.shape
-      const { key: cachedKey, value: cachedValue } = room!
-      const ids = keySegments && segmentsOf(query, keySegments(dropped, length + T))
-      const segments = ids && { querySegmentIds: ids.query, keySegmentIds: ids.key }
-      const attrs = { length, scale: 1 / Math.sqrt(D), window: window ?? 0 }
-      const out = runKernel('FlashAttentionCached', { query, ...added, cachedKey, cachedValue, ...segments }, attrs)
+  const cache: LayerCache = {
+    reserve(added, keySegments, window) {
+      const [B, T] = added
+      if (!room || length + T > room.key.shape[1]) grow(added, window)
+      const ids = keySegments && segmentsOf(B, T, keySegments(dropped, length + T))
+      const attrs = { length, window: window ?? 0 }
       length += T
-      return out as unknown as tf.Tensor4D
+      return {
+        inputs: {
+          ...{ cachedKey: room!.key, cachedValue: room!.value },
+          ...(ids && { querySegmentIds: ids.query, keySegmentIds: ids.key }),
+        },
+        attrs,
+      }
+    },
+    attend(query, added, keySegments, window) {
+      const { inputs, attrs } = cache.reserve!(added.key.shape, keySegments, window)
+      const scale = 1 / Math.sqrt(query.shape[3])
+      return runKernel('FlashAttentionCached', { query, ...added, ...inputs }, { ...attrs, scale }) as unknown as tf.Tensor4D
     },
     dispose: () => void tf.dispose(room ?? []),
   }
+  return cache
 }
