@@ -13,11 +13,22 @@ const wasmHeap = 2 ** 32 // the most that tfjs-wasm can have
 const heapBytes = ({ memory }: Settings): number =>
   memory !== undefined ? memory * 2 ** 30 : tf.getBackend() === 'wasm' ? Math.min(wasmHeap, totalmem()) : freemem()
 
-/** Memory of a step at the new length, with as much activation checkpointing as it takes. Throws an Error where nothing makes it fit. */
+const margin = 0.85 // a plan is good within 15 %
+
+/**
+ * Memory of a step at the new length, with as much activation checkpointing as it takes to stay below the limit by a margin, or else below
+ * it. Throws an Error where nothing makes it fit.
+ */
 export function planMemory(config: LlamaConfig, settings: Settings): MemoryPlan {
   const { length, method } = settings
+  const within = (share: number) => memoryPlan({ ...memoryOf(config, settings), heapBytes: share * heapBytes(settings) })
   try {
-    return memoryPlan({ ...memoryOf(config, settings), heapBytes: heapBytes(settings) })
+    return within(margin)
+  } catch {
+    // without a margin then
+  }
+  try {
+    return within(1)
   } catch (error) {
     const hint = method === 'full' ? 'Or train less: --method lora' : 'Or give a shorter --length'
     throw new Error(`--length ${length}: too little memory. ${(error as Error).message} ${hint}`, { cause: error })
