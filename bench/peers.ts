@@ -22,6 +22,7 @@ const table = {
   torchSdpa: ['PyTorch', 'SDPA', 'python', 'torch-sdpa'],
   numpy: ['numpy', 'matmul', 'python', 'numpy'],
   onnx: ['onnxruntime', 'own op', 'onnx', ''],
+  onnxWeb: ['onnxruntime-web', 'wasm', 'onnx-web', ''],
   jaxJs: ['jax-js', 'jit', 'jax-js', ''],
   nanogpt: ['tfjs cpu', '@genai-fi/nanogpt', 'nanogpt', ''],
   packer: ['Node', 'ours', 'packing', ''],
@@ -87,6 +88,7 @@ export function missing({ engine, peer }: Peer): string | undefined {
     'rouge-score': ['rouge', 'rouge/bin/python'],
     'tfjs cpu': ['nanogpt', 'nanogpt/node_modules/@genai-fi/nanogpt'],
     onnxruntime: ['onnx', 'onnx/node_modules/onnxruntime-node'],
+    'onnxruntime-web': ['onnx-web', 'onnx-web/node_modules/onnxruntime-web'],
     'jax-js': ['jax-js', 'jax-js/node_modules/@jax-js/jax'],
     ...(peer === 'native fma' ? { machine: ['peak', 'native-peak'] } : {}),
   }

@@ -23,6 +23,7 @@ const modules: Readonly<Record<string, () => Promise<{ start: Start }>>> = {
   machine: () => import('./peers/machine.ts'),
   tfjs: () => import('./peers/tfjs.ts'),
   onnx: () => import('./peers/onnx.ts'),
+  'onnx-web': () => import('./peers/onnx-web.ts'),
   'jax-js': () => import('./peers/jax-js.ts'),
   nanogpt: () => import('./peers/nanogpt.ts'),
   packing: () => import('./peers/packing.ts'),

@@ -1,3 +1,5 @@
+import { field, integer, text } from './protobuf.ts'
+
 /** One-node ONNX models, as protobuf bytes. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 export interface OnnxNode {
   readonly opType: string
@@ -29,7 +31,3 @@ export function onnxModel({ opType, inputs, numOutputs, attributes }: OnnxNode):
 
 /** Name and element type; the shape is left open. */
 const value = (name: string, type: 'float' | 'int32') => [...text(1, name), ...field(2, field(1, integer(1, type === 'float' ? 1 : 6)))]
-const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)])
-const integer = (id: number, n: number) => [...varint(id << 3), ...varint(n)]
-const field = (id: number, content: readonly number[]) => [...varint((id << 3) | 2), ...varint(content.length), ...content]
-const text = (id: number, content: string) => field(id, [...new TextEncoder().encode(content)])
