@@ -75,3 +75,4 @@ console.log(
 )
 if (different > 0 || got.length !== expected.length || count !== reader.numTokens || most > 1e9) process.exitCode = 1
 rmSync(folder, { recursive: true })
+rmSync(texts)
