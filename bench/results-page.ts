@@ -22,7 +22,8 @@ ${parts.join('\n')}`
 function section({ name, about, goals, tables }: Work, run: Recorded): string {
   const { date, commit, machine, versions, load, seconds, absent, rows } = run
   const where = Object.entries(versions).map(([what, version]) => `${what} ${version}`)
-  const peaks = rows.filter((row) => row.case === 'peak').map(peak)
+  const measured = ({ gflops, gigabytesPerSecond }: Row) => gflops !== null || gigabytesPerSecond !== undefined
+  const peaks = rows.filter((row) => row.case === 'peak' && measured(row)).map(peak)
   return `## ${name}
 
 ${about}
