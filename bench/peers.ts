@@ -33,6 +33,7 @@ const table = {
   trlWrapped: ['TRL', 'wrapped', 'trl', 'trl-wrapped'],
   loader: ['wasm', 'ours', 'files', 'ours'],
   reader: ['Node', 'read', 'files', 'read'],
+  wholeReader: ['Node', 'read into new memory', 'files', 'new memory'],
   dedupe: ['Node', 'ours', 'dedupe', 'ours'],
   bruteForce: ['Node', 'brute force', 'dedupe', 'brute force'],
   pipeline: ['Node', 'ours', 'throughput', 'ours'],

@@ -46,13 +46,20 @@ function goals(rows: readonly Row[]): Goal[] {
     return kept && milliseconds ? [{ case: name, value: kept / milliseconds }] : []
   })
   const planned = rows.flatMap(({ case: name, plannedBytes, peakBytes }) =>
-    plannedBytes && peakBytes && peakBytes > leastBytes ? [{ case: name, value: Math.min(plannedBytes / peakBytes, peakBytes / plannedBytes) }] : [],
+    plannedBytes && peakBytes && peakBytes > leastBytes
+      ? [{ case: name, value: Math.min(plannedBytes / peakBytes, peakBytes / plannedBytes) }]
+      : [],
   )
   const few = rows.find((row) => row.case === `20 steps, ${nameOf(tiny)}`)?.peakBytes
   const many = rows.find((row) => row.case === `2000 steps, ${nameOf(tiny)}`)?.peakBytes
   return [
     goalOf({ goal: 'every layer computed again: ≤ 35 % more time', values: again, atLeast: 1 / 1.35, format: percentMore }),
-    goalOf({ goal: 'memoryPlan within 15 % of the measured peak, from 16 MiB up', values: planned, atLeast: 1 / 1.15, format: percentMore }),
+    goalOf({
+      goal: 'memoryPlan within 15 % of the measured peak, from 16 MiB up',
+      values: planned,
+      atLeast: 1 / 1.15,
+      format: percentMore,
+    }),
     goalOf({
       goal: 'the peak after 2,000 steps is that after 20',
       values: few && many ? [{ case: nameOf(tiny), value: few / many }] : [],

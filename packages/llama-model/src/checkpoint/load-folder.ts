@@ -21,17 +21,15 @@ export async function loadFolder(source: Source, loaded: Params, withTokenizer: 
   const text = await readText(source, 'config.json', 'Is this the folder of a model?')
   const config = parseConfig(source.at('config.json'), readJson(source.at('config.json'), text))
   const shapes = paramShapes(config)
+  const others = Promise.all([
+    texts(source, withTokenizer ? tokenizerFiles : []),
+    texts(source, ['generation_config.json']),
+    withTokenizer ? sentencePiece(source) : {},
+  ])
+  others.catch(() => {}) // weights that fail are told first
   const types = await readWeights(source, shapes, loaded)
-  return {
-    config,
-    dtype: dtypeOf(types),
-    tokenizer: withTokenizer ? await texts(source, tokenizerFiles) : {},
-    original: {
-      'config.json': text,
-      ...(await texts(source, ['generation_config.json'])),
-      ...(withTokenizer && (await sentencePiece(source))),
-    },
-  }
+  const [tokenizer, generation, model] = await others
+  return { config, dtype: dtypeOf(types), tokenizer, original: { 'config.json': text, ...generation, ...model } }
 }
 
 function parseConfig(where: string, fields: Record<string, unknown>): LlamaConfig {
@@ -51,12 +49,8 @@ function dtypeOf([first, ...others]: readonly FloatType[]): 'float32' | 'float16
 }
 
 async function texts(source: Source, names: readonly string[]): Promise<Record<string, string>> {
-  const found: Record<string, string> = {}
-  for (const name of names) {
-    const text = await readText(source, name)
-    if (text !== undefined) found[name] = text
-  }
-  return found
+  const found = await Promise.all(names.map(async (name) => [name, await readText(source, name)] as const))
+  return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
 async function sentencePiece(source: Source): Promise<OriginalFiles> {

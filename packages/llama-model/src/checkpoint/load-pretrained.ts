@@ -32,7 +32,8 @@ export interface LoadedModel {
 /**
  * Reads a Llama onto the current backend as float32: a folder in the Hugging Face layout (`config.json`, and `model.safetensors` or the
  * shards of `model.safetensors.index.json`, of F32, F16 or BF16), a `.gguf` file (F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K,
- * Q6_K), or a `.bin` file of llama2.c. Files are read once, from first to last byte, about a megabyte of a tensor in host memory at a time.
+ * Q6_K), or a `.bin` file of llama2.c. Files are read once, float32 of local ones straight into the heap of tfjs-wasm, all else about a
+ * megabyte of a tensor at a time.
  *
  * @param location path or URL; in a browser also a relative URL, a `File`, the files of a folder, or a folder of its file system
  * @throws RangeError, TypeError or Error that names file, tensor and value when a file is missing, damaged or cut off, or when names

@@ -1,9 +1,11 @@
 import type { Params } from '../params.ts'
 import { checkNames, checkTensor, type Shapes } from './expected.ts'
 import { bytesPerFloat, decodeFloats, type FloatType } from './half.ts'
+import { readSeveral } from './read-several.ts'
 import { cutOff, readTensor } from './read-tensor.ts'
 import { type Entry, parseHeader } from './safetensors-header.ts'
 import type { ByteStream } from './source.ts'
+import { hasSharedHeap } from './target.ts'
 
 const maxHeaderBytes = 100e6 // as in the reference implementation
 
@@ -15,15 +17,20 @@ export async function readSafetensors(
   loaded: Params,
   complete: boolean,
 ): Promise<FloatType[]> {
-  const entries = await readHeader(who, stream)
+  const { entries, start } = await readHeader(who, stream)
   for (const entry of entries) checkTensor(who, entry, shapes, loaded)
   const names = entries.map(({ name }) => name)
   if (complete) checkNames(who, shapes, names)
+  const types = entries.map(({ type }) => type)
+  if (stream.readAt && hasSharedHeap() && types.every((type) => type === 'F32')) {
+    await readSeveral(who, stream.readAt, entries, start, (name) => shapes.has(name), loaded)
+    return types
+  }
   for (const { name, type, shape, bytes } of entries) {
     if (!shapes.has(name)) await skip(who, stream, name, bytes)
     else loaded[name] = await readTensor(who, stream, { name, shape, bytes, block: blocks[type] })
   }
-  return entries.map(({ type }) => type)
+  return types
 }
 
 const floats = (type: FloatType) => ({
@@ -33,10 +40,11 @@ const floats = (type: FloatType) => ({
 })
 const blocks = { F32: floats('F32'), F16: floats('F16'), BF16: floats('BF16') }
 
-async function readHeader(who: string, stream: ByteStream): Promise<Entry[]> {
-  const start = new Uint8Array(8)
-  if ((await stream.read(start)) < 8) throw cutOff(who, 'it has not even a header')
-  const length = Number(new DataView(start.buffer).getBigUint64(0, true))
+/** Tensors, and where the first begins. */
+async function readHeader(who: string, stream: ByteStream): Promise<{ entries: Entry[]; start: number }> {
+  const first = new Uint8Array(8)
+  if ((await stream.read(first)) < 8) throw cutOff(who, 'it has not even a header')
+  const length = Number(new DataView(first.buffer).getBigUint64(0, true))
   if (length > maxHeaderBytes) {
     throw new RangeError(`${who}: its header would have ${length} bytes, so it is no safetensors file, or damaged.`)
   }
@@ -48,7 +56,7 @@ async function readHeader(who: string, stream: ByteStream): Promise<Entry[]> {
   if (stream.size !== undefined && stream.size !== size) {
     throw cutOff(who, `it has ${stream.size} bytes, and should have ${size}`)
   }
-  return entries
+  return { entries, start: 8 + length }
 }
 
 async function skip(who: string, stream: ByteStream, name: string, bytes: number): Promise<void> {

@@ -4,6 +4,10 @@ export interface ByteStream {
   readonly size: number | undefined
   /** Fills `bytes` with the next ones; returns how many, fewer only where the file ends. */
   read(bytes: Uint8Array<ArrayBuffer>): Promise<number>
+  /** Of a file on this machine: the same at once, into memory that moves when others allocate. */
+  readonly readSync?: ((bytes: Uint8Array) => number) | undefined
+  /** Of a file on this machine: the same from byte `position` on, whatever else is read meanwhile. */
+  readonly readAt?: ((bytes: Uint8Array, position: number) => Promise<number>) | undefined
   close(): Promise<void>
 }
 
@@ -23,6 +27,13 @@ export interface PeekableStream extends ByteStream {
 
 export function peekable(stream: ByteStream): PeekableStream {
   let head = new Uint8Array()
+  const { readSync } = stream
+  const takeFromHead = (bytes: Uint8Array): number => {
+    const part = head.subarray(0, bytes.length)
+    bytes.set(part)
+    head = head.subarray(part.length)
+    return part.length
+  }
   return {
     size: stream.size,
     async peek(length) {
@@ -34,11 +45,15 @@ export function peekable(stream: ByteStream): PeekableStream {
       return head.subarray(0, length)
     },
     async read(bytes) {
-      const part = head.subarray(0, bytes.length)
-      bytes.set(part)
-      head = head.subarray(part.length)
-      return part.length + (part.length < bytes.length ? await stream.read(bytes.subarray(part.length)) : 0)
+      const taken = takeFromHead(bytes)
+      return taken + (taken < bytes.length ? await stream.read(bytes.subarray(taken)) : 0)
     },
+    readSync:
+      readSync &&
+      ((bytes) => {
+        const taken = takeFromHead(bytes)
+        return taken + (taken < bytes.length ? readSync(bytes.subarray(taken)) : 0)
+      }),
     close: () => stream.close(),
   }
 }
