@@ -20,6 +20,8 @@ export interface WasmHeap {
   alias(tensor: TensorInfo): TensorInfo
   /** From now on allocations of tfjs itself throw too when the heap is full, instead of overwriting memory. Returns the way back. */
   checkAllocations(): () => void
+  /** Calls `end` once, when the backend is disposed (`tf.removeBackend('wasm')`): whatever still refers to its memory then keeps it. */
+  whenDisposed(end: () => void): void
 }
 
 /** The parts of tfjs-backend-wasm 4.x used here. None of the names is minified in any of its bundles. */
@@ -34,6 +36,7 @@ interface WasmBackend {
   makeOutput(shape: number[], dtype: string, memoryOffset: number): TensorInfo
   disposeData(dataId: object): boolean
   incRef(dataId: object): void
+  dispose(): void
 }
 
 const alignment = 64
@@ -71,6 +74,12 @@ function makeHeap(backend: WasmBackend): WasmHeap {
   const memory = (wasm.wasmMemory ?? wasm.asm?.memory) as WebAssembly.Memory
   const blocks = new Map<number, number>() // aligned address → address of malloc
   let scratchBytes = 0
+  const ends: (() => void)[] = []
+  const disposeBackend = backend.dispose.bind(backend)
+  backend.dispose = () => {
+    for (const end of ends) end()
+    disposeBackend()
+  }
 
   wasm._free(wasm._malloc(8)) // Emscripten puts a stub there that replaces itself at the first call
   const unchecked = wasm._malloc
@@ -123,5 +132,6 @@ function makeHeap(backend: WasmBackend): WasmHeap {
         wasm._malloc = unchecked
       }
     },
+    whenDisposed: (end) => void ends.push(end),
   }
 }

@@ -97,7 +97,10 @@ function instantiate(heap: WasmHeap, bytes: Uint8Array<ArrayBuffer>, pool: Pool,
 function poolOf(heap: WasmHeap, threads: number): Pool {
   const ofHeap = pools.get(heap) ?? new Map<number, Pool>()
   pools.set(heap, ofHeap)
-  const pool = ofHeap.get(threads) ?? startPool(heap, threads)
+  const known = ofHeap.get(threads)
+  if (known) return known
+  const pool = startPool(heap, threads)
+  heap.whenDisposed(pool.stop)
   ofHeap.set(threads, pool)
   return pool
 }

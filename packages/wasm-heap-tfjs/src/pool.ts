@@ -15,6 +15,8 @@ export interface Pool {
   add(binary: Uint8Array): number
   /** Runs `kernel` (export number `kernelIndex` of module `moduleIndex`) for every task; blocks until all are done. */
   run(kernel: Kernel, moduleIndex: number, kernelIndex: number, numTasks: number, args: readonly number[]): void
+  /** Ends the workers; whatever runs later runs on the caller's thread. */
+  stop(): void
 }
 
 /** No task may take longer than this: in browsers nothing else tells of a worker that died while it held a task. */
@@ -38,10 +40,13 @@ export function startPool(heap: WasmHeap, threads: number): Pool {
   let failure: string | undefined
 
   let workers: ThreadHandle[] = []
-  const abandon = (reason: string) => {
-    failure ??= reason
+  const stop = () => {
     for (const worker of workers) worker.stop()
     workers = []
+  }
+  const abandon = (reason: string) => {
+    failure ??= reason
+    stop()
   }
   for (let thread = 1; thread < threads; thread++) workers.push(startWorker({ memory: heap.memory, control, thread }, abandon))
 
@@ -112,6 +117,7 @@ export function startPool(heap: WasmHeap, threads: number): Pool {
         throw new Error(`a kernel failed in a thread: ${new TextDecoder().decode(text)}`)
       }
     },
+    stop,
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import workerThreads from 'node:worker_threads'
 import * as wasm from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
@@ -6,6 +7,7 @@ import { loadKernels, shareWasmHeap, wasmHeap } from 'wasm-heap-tfjs'
 import { tinyModule } from './tiny-module.ts'
 
 const { Worker } = workerThreads
+const online: Promise<unknown>[] = []
 
 /** Thread 1 is ended by the operating system, as it were, at the moment it has taken a task; thread 2 is an ordinary one. */
 class MortalWorker extends Worker {
@@ -19,6 +21,7 @@ class MortalWorker extends Worker {
       }
     }`
     super(`${dies}\n${source}`, options)
+    online.push(once(this, 'online'))
   }
 }
 
@@ -35,7 +38,7 @@ test('a worker that dies while it holds a task: the call fails at once, and the 
   const heap = wasmHeap(tf.backend())
   const base = heap.allocate(8192)
   const kernels = loadKernels(heap, { simd: tinyModule, relaxedSimd: tinyModule }, { threads: 3 })
-  await new Promise((resolve) => setTimeout(resolve, 300)) // Node tells of a worker's life once its start has been heard of
+  await Promise.all(online) // Node tells of a worker's life once its start has been heard of
   const untilItDies = () => {
     for (let round = 0; round < 500; round++) kernels.run('wait', 64, [base, 200_000])
   }
