@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs'
 import { exportGguf, extendContext, type LlamaConfig, loss, type Params, saveLora, savePretrained } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
 import type { Resumable, Row } from 'seq-packer'
-import { adamw } from 'trainer'
+import { adamw, type CurriculumPhase } from 'trainer'
 import { startEngine } from '../long-context/engine.ts'
 import { longDocuments } from '../long-context/instruct.ts'
 import { trained as describeTraining, summary } from '../long-context/metrics.ts'
@@ -24,7 +24,7 @@ import { trainStage } from '../shared/train-stage.ts'
 import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
 import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall, windowsOf } from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
-import { checkTime, confirm, makePlan, planMemory, planTable } from './plan.ts'
+import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from './plan.ts'
 import { writeReport } from './report.ts'
 import { trainingRows } from './rows.ts'
 import { free, readSettings } from './settings.ts'
@@ -43,6 +43,7 @@ const trained = unmodified.maxPositionEmbeddings
 console.log(`model   ${settings.model}\ncontext ${trained} → ${length} tokens`)
 const all = candidates(unmodified, length, settings.factors)
 planMemory(unmodified, settings)
+if (settings.steps !== undefined) phasesOf(settings, settings.steps)
 if (settings.pairs > 0 && settings.author === 'model' && !checkpoint.isChatModel)
   throw new Error(
     '--author model: the checkpoint has no chat template, so it cannot be asked for pairs; choose --author extractive, or --pairs 0',
@@ -102,6 +103,7 @@ const plan = await run.stage(
   'plan',
   `2. Plan: ${settings.trialSteps} trial steps at ${length} tokens`,
   async () => {
+    await engine.restart()
     const learner = await openLearner(checkpoint, settings, all[1]!.config)
     const made = await makePlan(learner, settings)
     tf.dispose([learner.frozen, learner.learning])
@@ -109,7 +111,7 @@ const plan = await run.stage(
   },
   (made) =>
     planTable(made, settings, trained)
-      .map(([what, value]) => `${what.padEnd(22)} ${value}`)
+      .map(([what, value]) => `${what.padEnd(24)} ${value}`)
       .join('\n'),
 )
 await run.stage(
@@ -158,12 +160,13 @@ interface TrainingStage {
   readonly config: LlamaConfig
   /** The training that it goes on from; none: the checkpoint. */
   readonly from?: string
-  readonly rows: Resumable<Row>
-  readonly steps: number
+  readonly phases: readonly CurriculumPhase[]
+  readonly rowsOf: (sequenceLength: number) => Resumable<Row>
 }
 
 /** Trains what learns by AdamW, as `trainStage` does, and leaves the last checkpoint. */
-async function trainModel({ id, config, from, rows, steps }: TrainingStage) {
+async function trainModel({ id, config, from, phases, rowsOf }: TrainingStage) {
+  await engine.restart()
   const learner = await openLearner(checkpoint, settings, config, from && run.path('checkpoints', from))
   const { frozen, learning } = learner
   const now = () => languageModel({ ...frozen, ...learning }, learner.config, length, [])
@@ -177,12 +180,10 @@ async function trainModel({ id, config, from, rows, steps }: TrainingStage) {
     engine,
     params: learning,
     loss: (params, batch) => loss({ ...frozen, ...params }, learner.config, batch, plan.memory),
-    rows,
-    rowLength: length,
-    batchSize: 1,
-    steps,
+    phases,
+    rowsOf,
     peak,
-    warmupSteps: Math.ceil(steps / 10),
+    warmupSteps: Math.ceil(phases.reduce((sum, phase) => sum + phase.steps, 0) / 10),
     optimizer: adamw({ groups: [slow] }), // β 0.9/0.95, decay 0.1, as Llama 2
     checkpointEvery: settings.checkpointEvery,
     draw: watch.training(id, live, row!, { encode: (text) => Array.from(tokenizer.encode(text)), decode: tokenizer.decode }),
@@ -204,8 +205,8 @@ for (const { id, label, config } of arms)
     id,
     `4. Continue pretraining at ${length} tokens: ${label}`,
     () => {
-      const rows = trainingRows({ ...settings, texts: trainingTexts, begin, shortLength })
-      return trainModel({ id, config, rows, steps: plan.steps.long })
+      const rowsOf = (rowLength: number) => trainingRows({ ...settings, length: rowLength, texts: trainingTexts, begin, shortLength })
+      return trainModel({ id, config, phases: phasesOf(settings, plan.steps.long), rowsOf })
     },
     describeTraining,
   )
@@ -241,8 +242,8 @@ if (lessons.length > 0)
     'tuned',
     `   Instruct: ${lessons.length} pairs, loss on whole sequences`,
     () => {
-      const rows = lessonRows(lessons, length, seed)
-      return trainModel({ id: 'tuned', config: extended, from: 'long', rows, steps: plan.steps.instruct })
+      const phases = phasesOf({ ...settings, curriculum: 0 }, plan.steps.instruct)
+      return trainModel({ id: 'tuned', config: extended, from: 'long', phases, rowsOf: () => lessonRows(lessons, length, seed) })
     },
     describeTraining,
   )

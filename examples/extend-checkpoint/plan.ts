@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises'
 import * as tf from '@tensorflow/tfjs'
 import { countParams, type LlamaConfig, loss, type MemoryPlan, memoryPlan } from 'llama-model'
 import { trainingFlops } from 'long-context-eval'
-import { train } from 'trainer'
+import { type CurriculumPhase, curriculum, shortThenLong, train } from 'trainer'
 import { type Learner, learns, withLora } from './model.ts'
 import type { Settings } from './settings.ts'
 
@@ -42,11 +42,15 @@ const memoryOf = (config: LlamaConfig, settings: Settings) => ({
   trainable: learns(settings),
 })
 
+/** Rows of which length, when. Throws a RangeError where there are too few steps for that. */
+export const phasesOf = ({ length, curriculum: share }: Settings, totalSteps: number): CurriculumPhase[] =>
+  curriculum({ totalSteps, tokensPerBatch: length, phases: shortThenLong(share, { short: length / 4, long: length }) })
+
 /** Seconds of training steps on rows of random tokens, a single document each, the dearest there are. The learning rate is 0: nothing changes. */
-export async function timeSteps(learner: Learner, memory: MemoryPlan | undefined, rowLength: number, steps: number): Promise<number[]> {
+async function timeSteps(learner: Learner, memory: MemoryPlan | undefined, shape: [number, number], steps: number): Promise<number[]> {
   const { config, frozen, learning } = learner
   const batches = function* () {
-    for (;;) yield { tokens: tf.randomUniform<tf.Rank.R2>([1, rowLength], 0, config.vocabSize, 'int32', 1) }
+    for (;;) yield { tokens: tf.randomUniform<tf.Rank.R2>(shape, 0, config.vocabSize, 'int32', 1) }
   }
   const seconds: number[] = []
   for await (const { milliseconds } of train({
@@ -69,15 +73,26 @@ export interface Steps {
   readonly instruct: number
 }
 
+/** Steps on rows of one length. */
+interface TimedPhase {
+  readonly sequenceLength: number
+  /** Of the steps of continued pretraining. */
+  readonly fraction: number
+  readonly secondsPerStep: number
+}
+
+const meanSeconds = (phases: readonly TimedPhase[]) => phases.reduce((sum, own) => sum + own.fraction * own.secondsPerStep, 0)
+
 /** How many steps fit into `--hours`, where the settings do not say it. Throws an Error where these are too few. */
-export function stepsFor(secondsPerStep: number, settings: Settings): Steps {
+function stepsFor(phases: readonly TimedPhase[], settings: Settings): Steps {
   const { hours, length, compare, pairs } = settings
-  const arms = 1 + compare.length
+  const secondsPerStep = meanSeconds(phases)
   const share = pairs > 0 && settings.instructSteps === undefined ? instructShare : 0
-  const fit = Math.floor((hours * 3600) / secondsPerStep / (arms + share))
+  const secondsOfAll = (1 + compare.length) * secondsPerStep + share * phases.at(-1)!.secondsPerStep // by steps of an arm
+  const fit = Math.floor((hours * 3600) / secondsOfAll)
   const long = settings.steps ?? fit
   if (long < fewestSteps && settings.steps === undefined) {
-    const needed = (fewestSteps * secondsPerStep * (arms + share)) / 3600
+    const needed = (fewestSteps * secondsOfAll) / 3600
     throw new Error(
       `--hours ${hours}: too little time. A step at ${length} tokens takes ${secondsPerStep.toPrecision(2)} s or more here, so ${fit} would fit; ` +
         `${fewestSteps} are the least: give --hours ${needed.toPrecision(2)}, a shorter --length or a faster --engine`,
@@ -91,20 +106,20 @@ const shortRow = 512
 /** Throws as `stepsFor`, after seconds: by tokens, a step at the full length takes no less than one on a short row; attention comes on top. */
 export async function checkTime(learner: Learner, settings: Settings): Promise<void> {
   if (settings.steps !== undefined) return
-  const rowLength = Math.min(shortRow, settings.length)
-  const seconds = Math.min(...(await timeSteps(learner, undefined, rowLength, 2)))
-  stepsFor((seconds * settings.length) / rowLength, settings)
+  const { length } = settings
+  const rowLength = Math.min(shortRow, length)
+  const seconds = Math.min(...(await timeSteps(learner, undefined, [1, rowLength], 2)))
+  stepsFor([{ sequenceLength: length, fraction: 1, secondsPerStep: (seconds * length) / rowLength }], settings)
 }
-
-const flopsOf = ({ numLayers: layers, hiddenSize: hidden }: LlamaConfig, sequenceLength: number, steps: number) =>
-  trainingFlops({ layers, hidden, sequenceLength, tokens: steps * sequenceLength })
 
 export interface Plan {
   readonly steps: Steps
-  readonly secondsPerStep: number
+  readonly phases: readonly TimedPhase[]
   readonly memory: MemoryPlan
   /** Of all arms and instruction tuning, by the paper's formula. */
   readonly flops: number
+  /** Of all arms and instruction tuning. */
+  readonly seconds: number
   readonly learning: number
   readonly parameters: number
 }
@@ -114,23 +129,38 @@ export async function makePlan(learner: Learner, settings: Settings): Promise<Pl
   const { length, trialSteps, compare } = settings
   const { lora: _, ...config } = learner.config
   const memory = planMemory(config, settings)
-  const secondsPerStep = (await timeSteps(learner, memory, length, trialSteps)).at(-1)!
-  const steps = stepsFor(secondsPerStep, settings)
-  const all = (1 + compare.length) * steps.long + steps.instruct
-  const learning = Object.values(learner.learning).reduce((sum, { size }) => sum + size, 0)
-  return { steps, secondsPerStep, memory, flops: flopsOf(config, length, all), learning, parameters: countParams(config) }
+  const phases: TimedPhase[] = []
+  for (const { sequenceLength, batchSize, steps } of phasesOf(settings, 1000)) {
+    const seconds = await timeSteps(learner, memory, [batchSize, sequenceLength], trialSteps)
+    phases.push({ sequenceLength, fraction: steps / 1000, secondsPerStep: seconds.at(-1)! })
+  }
+  const steps = stepsFor(phases, settings)
+  const arms = 1 + compare.length
+  const flopsOf = (sequenceLength: number, steps: number) =>
+    steps * trainingFlops({ layers: config.numLayers, hidden: config.hiddenSize, sequenceLength, tokens: length })
+  return {
+    steps,
+    phases,
+    memory,
+    flops: phases.reduce(
+      (sum, own) => sum + flopsOf(own.sequenceLength, arms * steps.long * own.fraction),
+      flopsOf(length, steps.instruct),
+    ),
+    seconds: arms * steps.long * meanSeconds(phases) + steps.instruct * phases.at(-1)!.secondsPerStep,
+    learning: Object.values(learner.learning).reduce((sum, { size }) => sum + size, 0),
+    parameters: countParams(config),
+  }
 }
 
 /** The plan as lines of two columns, for the terminal and the report. */
 export function planTable(
-  { steps, secondsPerStep, memory, flops, learning, parameters }: Plan,
+  { steps, phases, memory, flops, seconds, learning, parameters }: Plan,
   settings: Settings,
   trained: number,
 ): [string, string][] {
   const { length, method, rank, compare } = settings
   const whole = (value: number) => Math.round(value).toLocaleString('en-US')
   const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
-  const all = (1 + compare.length) * steps.long + steps.instruct
   const again = memory.activationCheckpointing
   return [
     ['context', `${whole(trained)} → ${whole(length)} tokens`],
@@ -142,13 +172,16 @@ export function planTable(
       'memory',
       `a heap of ${gibibytes(memory.heapBytes)}${again ? `, activations of ${'first' in again ? again.first : 'all'} layers computed again` : ''}`,
     ],
-    ['a step', `${secondsPerStep.toPrecision(3)} s, ${whole(length / secondsPerStep)} tokens/s, measured`],
+    ...phases.map(({ sequenceLength, fraction, secondsPerStep }): [string, string] => [
+      `a step, rows of ${whole(sequenceLength)}`,
+      `${secondsPerStep.toPrecision(3)} s, ${whole(length / secondsPerStep)} tokens/s, measured${fraction < 1 ? `; ${Math.round(100 * fraction)} % of the steps` : ''}`,
+    ]),
     [
       'continued pretraining',
       `${steps.long} steps, ${whole(steps.long * length)} tokens${compare.length > 0 ? `; as many with ${compare.join(', ')}` : ''}`,
     ],
     ['instruction tuning', steps.instruct > 0 ? `${steps.instruct} steps` : 'none'],
-    ['in all', `${flops.toExponential(1)} FLOPs, ${((all * secondsPerStep) / 3600).toPrecision(2)} hours, and what measuring takes`],
+    ['in all', `${flops.toExponential(1)} FLOPs, ${(seconds / 3600).toPrecision(2)} hours, and what measuring takes`],
   ]
 }
 

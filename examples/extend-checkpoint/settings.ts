@@ -13,7 +13,7 @@ const schema = z.strictObject({
     .string({ error: 'name a folder in the Hugging Face layout, a .gguf file, or the URL of one' })
     .min(1)
     .describe('the checkpoint: a folder in the Hugging Face layout, a .gguf file, or the URL of one'),
-  length: count(32).describe('context after the extension, in tokens'),
+  length: count(32).multipleOf(4).describe('context after the extension, in tokens'),
   name: z
     .string()
     .regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only')
@@ -25,7 +25,7 @@ const schema = z.strictObject({
     .enum(['auto', 'cpu', 'wasm', 'webgpu', 'node', 'node-gpu'])
     .default('auto')
     .describe('tfjs engine; auto takes the best that loads'),
-  threads: count().optional().describe('threads of the wasm engine (default: all processors)'),
+  threads: count().optional().describe('threads of our kernels (default: all processors)'),
   memory: positive.optional().describe('GiB that training may take (default: 4 on wasm, its limit; else what is free)'),
   texts: z
     .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string().min(1)).min(1))
@@ -36,6 +36,12 @@ const schema = z.strictObject({
   steps: count().optional().describe('steps of continued pretraining, instead of as many as fit into --hours'),
   instructSteps: count().optional().describe('steps of instruction tuning, instead of as many as fit into --hours'),
   trialSteps: count().default(2).describe('steps that are measured for the plan; they change nothing'),
+  curriculum: z.coerce
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0)
+    .describe('share of the steps, at the beginning, on rows of a quarter of the length, as many tokens a step (paper §4.4)'),
   method: z.enum(['lora', 'full']).default('lora').describe('low-rank updates of attention, norms and embeddings; or every parameter'),
   rank: count().default(16).describe('rank of the low-rank updates'),
   peak: positive

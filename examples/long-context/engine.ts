@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs'
 import * as wasmBackend from '@tensorflow/tfjs-backend-wasm'
+import { registerFlashAttention as registerNative } from 'flash-attn-tfjs/node'
 import { registerFlashAttention } from 'flash-attn-tfjs/wasm'
 import { registerTrainingKernels } from 'llama-kernels-tfjs'
-import { shareWasmHeap } from 'wasm-heap-tfjs'
+import { shareWasmHeap, wasmHeap } from 'wasm-heap-tfjs'
 import type { Settings } from './settings.ts'
 
 type EngineName = Settings['engine']
@@ -14,6 +15,11 @@ export interface Engine {
   readonly description: string
   /** Bytes the engine holds now: the wasm heap, else what tfjs counts. */
   bytes(): number
+  /**
+   * A new heap, where the engine has one that only grows and that many sizes have cut up: for what fills most of it. Throws an Error while
+   * there are tensors, which would be lost.
+   */
+  restart(): Promise<void>
 }
 
 const remedies = {
@@ -49,19 +55,37 @@ export async function startEngine(name: EngineName, threads = availableParalleli
 
 const firstLine = (error: unknown) => String(error instanceof Error ? error.message : error).split('\n')[0]
 
-const tfjsBytes = () => tf.memory().numBytes
+/** Engines that give memory back. */
+const ordinary = { bytes: () => tf.memory().numBytes, restart: async () => {} }
 
 // optional packages: their names are variables, so that type checking does not ask for them
-async function native(packageName: string): Promise<Engine> {
+async function native(packageName: string, threads: number): Promise<Engine> {
   await import(packageName)
   await tf.ready()
   if (tf.getBackend() !== 'tensorflow') throw new Error(`the tfjs backend is ${tf.getBackend()}, not tensorflow`)
-  return { description: `${packageName}, TensorFlow's C library`, bytes: tfjsBytes }
+  const { simd } = registerNative({ threads })
+  return { description: `${packageName}, TensorFlow's C library${simd === 'none' ? '' : `, our attention (${simd})`}`, ...ordinary }
+}
+
+/** tfjs-backend-wasm with a new heap, and our kernels on it. */
+async function startWasm(threads: number) {
+  const shared = threads > 1 && (await shareWasmHeap(wasmBackend))
+  if (!(await tf.setBackend('wasm'))) throw new Error('tfjs-backend-wasm did not start')
+  const options = { threads: shared ? threads : 1 }
+  const training = registerTrainingKernels(options)
+  const attention = registerFlashAttention(options)
+  return {
+    ...training,
+    unregister() {
+      attention.unregister()
+      training.unregister()
+    },
+  }
 }
 
 const starters: Record<Exclude<EngineName, 'auto'>, (threads: number) => Promise<Engine>> = {
-  'node-gpu': () => native('@tensorflow/tfjs-node-gpu'),
-  node: () => native('@tensorflow/tfjs-node'),
+  'node-gpu': (threads) => native('@tensorflow/tfjs-node-gpu', threads),
+  node: (threads) => native('@tensorflow/tfjs-node', threads),
   async webgpu(): Promise<Engine> {
     const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const
     const dawn: { create(options: string[]): object; globals: object } = await import(packages[0])
@@ -72,21 +96,27 @@ const starters: Record<Exclude<EngineName, 'auto'>, (threads: number) => Promise
     })
     await import(packages[1])
     if (!(await tf.setBackend('webgpu'))) throw new Error('no WebGPU adapter')
-    return { description: 'WebGPU through Dawn', bytes: tfjsBytes }
+    return { description: 'WebGPU through Dawn', ...ordinary }
   },
   async wasm(threads: number): Promise<Engine> {
-    const shared = threads > 1 && (await shareWasmHeap(wasmBackend))
-    if (!(await tf.setBackend('wasm'))) throw new Error('tfjs-backend-wasm did not start')
-    const kernels = registerTrainingKernels({ threads: shared ? threads : 1 })
-    registerFlashAttention({ threads: shared ? threads : 1 })
-    const backend = tf.backend() as tf.KernelBackend & { wasm: { HEAPU8: Uint8Array } }
+    let started = await startWasm(threads)
+    const { simd, threads: own } = started
     return {
-      description: `tfjs-backend-wasm with our kernels (${kernels.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${kernels.threads} thread${kernels.threads === 1 ? '' : 's'})`,
-      bytes: () => backend.wasm.HEAPU8.length,
+      description: `tfjs-backend-wasm with our kernels (${simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${own} thread${own === 1 ? '' : 's'})`,
+      bytes: () => wasmHeap(tf.backend()).memory.buffer.byteLength,
+      async restart() {
+        const { numTensors } = tf.memory()
+        if (numTensors > 0) throw new Error(`the wasm heap cannot be made anew: it holds ${numTensors} tensors`)
+        started.unregister()
+        const factory = tf.findBackendFactory('wasm')
+        tf.removeBackend('wasm')
+        tf.registerBackend('wasm', factory)
+        started = await startWasm(threads)
+      },
     }
   },
   async cpu(): Promise<Engine> {
     await tf.setBackend('cpu')
-    return { description: 'tfjs plain JavaScript (slow; for checks)', bytes: tfjsBytes }
+    return { description: 'tfjs plain JavaScript (slow; for checks)', ...ordinary }
   },
 }

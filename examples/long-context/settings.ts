@@ -26,7 +26,7 @@ const schema = z.strictObject({
     .enum(['auto', 'cpu', 'wasm', 'webgpu', 'node', 'node-gpu'])
     .default('auto')
     .describe('tfjs engine; auto takes the best that loads'),
-  threads: count().optional().describe('threads of the wasm engine (default: all processors)'),
+  threads: count().optional().describe('threads of our kernels (default: all processors)'),
   texts: z
     .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string().min(1)).min(1))
     .optional()

@@ -1,7 +1,7 @@
 // How every stage trains: all parameters, and then the loss on held-out rows.
 import { type LlamaConfig, loss, type Params, savePretrained } from 'llama-model'
 import type { Resumable, Row } from 'seq-packer'
-import { adamw } from 'trainer'
+import { adamw, curriculum } from 'trainer'
 import { trainStage } from '../shared/train-stage.ts'
 import type { Engine } from './engine.ts'
 import { summary, type Training } from './metrics.ts'
@@ -46,10 +46,8 @@ export function modelTraining({ settings, run, engine, watch, tokenizer, tokeniz
       engine,
       params,
       loss: (params, batch) => loss(params, config, batch),
-      rows,
-      rowLength,
-      batchSize: tokensPerBatch / rowLength,
-      steps,
+      phases: curriculum({ totalSteps: steps, tokensPerBatch, phases: [{ sequenceLength: rowLength, fraction: 1 }] }),
+      rowsOf: () => rows,
       peak,
       warmupSteps: Math.ceil(steps / 20),
       optimizer: adamw(), // β 0.9/0.95, decay 0.1, as Llama 2

@@ -4,6 +4,8 @@ import type { Batch, Params } from 'llama-model'
 import type { Resumable, Row } from 'seq-packer'
 import { batches } from 'seq-packer/tfjs'
 import {
+  type CurriculumPhase,
+  curriculumBatches,
   latestCheckpoint,
   loadCheckpoint,
   metricsLog,
@@ -24,11 +26,9 @@ export interface StageTraining {
   /** What learns; its tensors are replaced. */
   readonly params: Params
   readonly loss: TrainOptions<Batch>['loss']
-  readonly rows: Resumable<Row>
-  readonly rowLength: number
-  /** Rows of a step. */
-  readonly batchSize: number
-  readonly steps: number
+  /** Rows of which length, when: trainer's `curriculum`. */
+  readonly phases: readonly CurriculumPhase[]
+  readonly rowsOf: (sequenceLength: number) => Resumable<Row>
   /** Learning rate at its peak; it ends at a tenth. */
   readonly peak: number
   readonly warmupSteps: number
@@ -45,13 +45,14 @@ export interface StageTraining {
  * Returns the file of all steps, and the most memory that the engine held.
  */
 export async function trainStage(options: StageTraining): Promise<{ file: string; peakBytes: number }> {
-  const { id, run, engine, rowLength, batchSize, steps, peak, warmupSteps, checkpointEvery, draw, pace } = options
+  const { id, run, engine, phases, rowsOf, peak, warmupSteps, checkpointEvery, draw, pace } = options
+  const steps = phases.reduce((sum, phase) => sum + phase.steps, 0)
+  const tokensPerBatch = phases[0]!.batchSize * phases[0]!.sequenceLength
   const dir = run.path('checkpoints', id)
   const { path, skipped } = await latestCheckpoint(dir)
   for (const { path, reason } of skipped) console.log(`  skipped ${path}: ${reason}`)
   const resume = path === undefined ? undefined : await loadCheckpoint(path)
-  const data = batches(options.rows, batchSize)
-  if (resume) data.restore(resume.data)
+  const stream = curriculumBatches(phases, ({ sequenceLength, batchSize }) => batches(rowsOf(sequenceLength), batchSize))
   const file = run.path('metrics', `${id}.jsonl`)
   const log = await metricsLog(file, { resume })
   const bar = progress(`training ${id}`, steps)
@@ -60,15 +61,15 @@ export async function trainStage(options: StageTraining): Promise<{ file: string
   for await (const report of train({
     params: options.params,
     loss: options.loss,
-    batches: data,
-    tokens: () => batchSize * rowLength,
+    batches: stream.batches,
+    tokens: () => tokensPerBatch,
     learningRate: cosine({ peak, totalSteps: steps, warmupSteps, floor: peak / 10 }),
     optimizer: options.optimizer,
     clipNorm: 1,
     totalSteps: steps,
     resume,
     stop: signals.stop,
-    checkpoint: { dir, every: checkpointEvery, keepLast: 1, data: data.state },
+    checkpoint: { dir, every: checkpointEvery, keepLast: 1, data: stream.data },
   })) {
     await log(report)
     await draw(report)

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'extend-'))
 const model = join(folder, 'tiny')
 const tiny =
   '--length 512 --max-texts 24 --instruct-steps 2 --eval-texts 2 --compare linear --factors 2,8 --author extractive --pairs 8 ' +
-  '--answer-tokens 4 --yes'
+  '--answer-tokens 4 --curriculum 0.5 --yes'
 
 /** Runs the recipe; with `kill`, SIGKILL as soon as that many milliseconds have passed since a stage not in `seen` was begun. */
 function extend(
@@ -64,6 +64,7 @@ describe('the recipe that extends a checkpoint', () => {
     expect(code).toBe(0)
     const report = readFileSync(join(folder, 'whole', 'report.html'), 'utf8')
     expect(report.match(/<svg/g)?.length).toBeGreaterThan(7)
+    expect(report).toMatch(/a step, rows of 128.*50 % of the steps.*a step, rows of 512/s)
     expect(report).not.toMatch(/NaN|undefined|https?:\/\/(?!www\.w3\.org)/)
     const models = join(folder, 'whole', 'models')
     const config = JSON.parse(readFileSync(join(models, 'extended', 'config.json'), 'utf8'))
@@ -164,6 +165,8 @@ describe('what cannot work is said in one line, before any long work', { timeout
   })
   it('settings that are none', async () => {
     expect(await refusal('--factors', '0.5')).toMatch(/--factors "0.5": .*>=1/)
+    expect(await refusal('--length', '510')).toMatch(/--length "510": .*multiple of 4/)
+    expect(await refusal('--steps', '1')).toMatch(/curriculum: phases\[1\] has no step of 1; .*train longer/)
     expect(await refusal('--compare', 'abf')).toMatch(/--compare "abf": /)
   })
 })
