@@ -60,7 +60,7 @@ function expOf(x: f32, T: usize): f32 {
   return f32x4.extract_lane(exp(f32x4.splat(x), T), 0);
 }
 
-/** d becomes the gradient of the logits for the task's COLS entries, as in `crossEntropyGradWeight`; dWeight += dᵀ·hidden (= where `accumulate` is 0). */
+/** d becomes the gradient of the logits for the task's COLS entries, as in `crossEntropyGradWeight`; dWeight += dᵀ·hidden (= where `accumulate` is 0), unless its address is 0. */
 export function crossEntropyWeight(
   task: i32, thread: i32, hidden: usize, targets: usize, dLosses: usize, d: usize, stats: usize, dWeight: usize,
   rows: i32, C: i32, V: i32, accumulate: i32, smoothing: f32, scratch: usize, scratchBytes: usize,
@@ -77,5 +77,5 @@ export function crossEntropyWeight(
     if (<u32>target < <u32>cols) { const q = row + <usize>target * 4; store<f32>(q, load<f32>(q) - (1 - smoothing) * g); }
     stats += STATS * 4;
   }
-  gemm(block, 4, ldd, hidden, rowBytes, 4, dWeight + <usize>v0 * rowBytes, rowBytes, cols, C, rows, accumulate, scratch + <usize>thread * scratchBytes);
+  if (dWeight) gemm(block, 4, ldd, hidden, rowBytes, 4, dWeight + <usize>v0 * rowBytes, rowBytes, cols, C, rows, accumulate, scratch + <usize>thread * scratchBytes);
 }

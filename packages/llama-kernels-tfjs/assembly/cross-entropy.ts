@@ -78,7 +78,7 @@ export function crossEntropy(
 /**
  * For `rows` rows and the task's COLS vocabulary entries: the gradient of the logits,
  * d = dLoss·(e^(x − logSumExp)·(1 + 2·zLoss·logSumExp) − smoothing/V − (1 − smoothing)·[v is target]),
- * into the chunk's matrix d[rows, V]; then dWeight += dᵀ·hidden for those entries (= when `accumulate` is 0).
+ * into the chunk's matrix d[rows, V]; then dWeight += dᵀ·hidden for those entries (= when `accumulate` is 0), unless its address is 0.
  */
 export function crossEntropyGradWeight(
   task: i32, thread: i32, hidden: usize, weight: usize, targets: usize, logSumExp: usize, dLosses: usize, d: usize, dWeight: usize,
@@ -98,5 +98,5 @@ export function crossEntropyGradWeight(
     const target = load<i32>(targets + o) - v0;
     if (<u32>target < <u32>cols) { const q = row + <usize>target * 4; store<f32>(q, load<f32>(q) - (1 - smoothing) * g); }
   }
-  gemm(block, 4, ldd, hidden, rowBytes, 4, dWeight + <usize>v0 * rowBytes, rowBytes, cols, C, rows, accumulate, gemmScratch);
+  if (dWeight) gemm(block, 4, ldd, hidden, rowBytes, 4, dWeight + <usize>v0 * rowBytes, rowBytes, cols, C, rows, accumulate, gemmScratch);
 }

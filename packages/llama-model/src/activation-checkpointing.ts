@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { block, type Pass } from './block.ts'
+import { type Op, runOp } from './ops/kernels.ts'
 
 /**
  * Which layers keep only their input for the gradient, and are computed once more when it comes to them: layers 0, k, 2k, … with
@@ -21,34 +22,37 @@ export function checkpointedLayers(who: string, choice: ActivationCheckpointing 
  * `block` that keeps nothing but its input: the gradient runs it again on a tape of its own, which is gone when that layer is done, and
  * frees input and dy. To be followed by operations whose gradients nobody else holds, such as another block or a norm.
  */
-export function checkpointedBlock(x_NC: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
+export function checkpointedBlock(x: tf.Tensor, layer: number, pass: Pass): tf.Tensor {
   const { params, table, segmentIds } = pass
-  const names = Object.keys(params).filter((name) => name.startsWith(`model.layers.${layer}.`))
-  const constants = tf.tensor_util.getTensorsInContainer([table, ...(segmentIds ? [segmentIds] : [])])
-  const run = tf.customGrad((...args) => {
-    const inputs = args.slice(0, -1) as tf.Tensor[]
-    const save = args.at(-1) as tf.GradSaveFunc
-    save([...inputs, ...constants])
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-      const [x, ...weights] = saved.slice(0, inputs.length)
-      const again = withTensors(pass, names, weights, saved.slice(inputs.length))
-      const gradients = gradientsOnOwnTape(() => block(x!, layer, again), [x!, ...weights], dy)
-      tf.dispose([dy, saved]) // tfjs would keep them until the whole backward pass is over
-      return gradients
-    }
-    return { value: block(inputs[0]!, layer, pass), gradFunc }
-  })
-  return run(x_NC, ...names.map((name) => params[name]!))
+  const { cos, sin, key } = table
+  const weights = Object.entries(params).filter(([name]) => name.startsWith(`model.layers.${layer}.`))
+  const constants = { cos, sin, ...(key && { keyCos: key.cos, keySin: key.sin }), ...(segmentIds && { segmentIds }) }
+  return runOp(op, { x, ...Object.fromEntries(weights), ...constants }, { layer, pass } as unknown as tf.NamedAttrMap)
 }
 
-/** The pass over the saved tensors of one layer. `constants` come in the order of `getTensorsInContainer`. */
-function withTensors(pass: Pass, names: readonly string[], weights: readonly tf.Tensor[], constants: readonly tf.Tensor[]): Pass {
-  const { headDim, key } = pass.table
-  const [cos, sin, keyCos, keySin] = constants as tf.Tensor4D[]
-  const table = { headDim, cos: cos!, sin: sin!, ...(key && { key: { cos: keyCos!, sin: keySin! } }) }
-  const segmentIds = pass.segmentIds && (constants.at(-1) as tf.Tensor2D)
-  const params = Object.fromEntries(names.map((name, i) => [name, weights[i]!]))
-  return { ...pass, params, table, segmentIds, onlyGradient: true }
+const op: Op = {
+  name: 'LlamaCheckpointedBlock',
+  inner: true,
+  forward: (inputs, attrs) => [run(inputs, attrs)],
+  backward({ dy, saved, attrs, wanted }) {
+    const names = [...wanted]
+    const f = () => run(saved, attrs, { onlyGradient: true })
+    const gradients = gradientsOnOwnTape(
+      f,
+      names.map((name) => saved[name]!),
+      dy,
+    )
+    return Object.fromEntries(names.map((name, i) => [name, () => gradients[i]!]))
+  },
+}
+
+/** The block of `attrs` over the tensors of `inputs`. */
+function run(inputs: Readonly<Record<string, tf.Tensor>>, attrs: tf.NamedAttrMap, changes: Partial<Pass> = {}): tf.Tensor {
+  const { layer, pass } = attrs as unknown as { readonly layer: number; readonly pass: Pass }
+  const { x, cos, sin, keyCos, keySin, segmentIds, ...params } = inputs as Record<string, tf.Tensor4D>
+  const key = keyCos && keySin && { cos: keyCos, sin: keySin }
+  const table = { ...pass.table, cos: cos!, sin: sin!, ...(key && { key }) }
+  return block(x!, layer, { ...pass, params, table, segmentIds: segmentIds as tf.Tensor2D | undefined, ...changes })
 }
 
 /** tfjs has one tape, and would throw away that of the gradient under way. */

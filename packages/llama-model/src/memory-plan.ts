@@ -75,7 +75,7 @@ function planWith(options: MemoryPlanOptions, activationCheckpointing: Activatio
   const firstTrainable = Math.min(config.numLayers, ...layers)
   const state = all + optimizerMoments * learnt + (gradientAccumulation > 1 ? learnt : 0)
   const update = learnt + 3 * Math.max(...learning.map(({ size }) => size)) // a new parameter and its new moments, or SGD's temporaries
-  const peak = state + Math.max(microBatchPeak({ ...options, isCheckpointed, firstTrainable }), update)
+  const peak = state + Math.max(microBatchPeak({ ...options, trainable, isCheckpointed, firstTrainable }), update)
   const peakBytes = 4 * peak + scratchBytes
   return { peakBytes, stateBytes: 4 * state, heapBytes: heapFor(peakBytes), activationCheckpointing }
 }

@@ -1,6 +1,6 @@
 import { keepsProducts } from './block.ts'
 import type { LlamaConfig } from './config.ts'
-import { loraModules } from './lora/lora-config.ts'
+import { loraModules, loraShapes } from './lora/lora-config.ts'
 import { paramShapes } from './params.ts'
 
 /** What is worked on at a time. */
@@ -9,6 +9,7 @@ export interface MicroBatch {
   readonly batchSize: number
   readonly rowLength: number
   readonly isCheckpointed: (layer: number) => boolean
+  readonly trainable: (name: string) => boolean
   /** The lowest layer with a parameter that learns; the gradient goes no deeper. */
   readonly firstTrainable: number
 }
@@ -35,23 +36,25 @@ class Ledger {
  * `ops/` takes and gives back, in order, on the kernels of llama-kernels-tfjs and flash-attn-tfjs.
  */
 export function microBatchPeak(batch: MicroBatch): number {
-  const { config, isCheckpointed, firstTrainable } = batch
+  const { config, isCheckpointed, trainable, firstTrainable } = batch
   const { hiddenSize, vocabSize, headDim, numLayers } = config
   const sizes = layerSizes(batch)
   const { x, row } = sizes
   const head = vocabSize * hiddenSize
+  const learnt = learntBy(batch)
+  const headLearnt = trainable(config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight') ? head : 0
   const ledger = new Ledger()
   ledger.take(7 * row, row * headDim, x) // the batch and what is made of it; table of rotations; embedding
   for (let layer = 0; layer < numLayers; layer++) forwardLayer(ledger, sizes, isCheckpointed(layer))
   ledger.take(2 * x, head, 4 * row) // last norm; both gradients of the output layer, which come with the loss
   ledger.pass(Math.max(128, Math.min(1024, 2 ** 21 / vocabSize)) * vocabSize) // some rows of logits
   ledger.free(x)
-  ledger.take(x, head) // the gradients times that of the loss
+  ledger.take(x, headLearnt) // the gradients times that of the loss
   ledger.free(x, head)
   ledger.take(x)
   ledger.free(2 * x)
-  for (let layer = numLayers - 1; layer >= firstTrainable; layer--) backwardLayer(ledger, sizes, isCheckpointed(layer))
-  if (firstTrainable === 0) ledger.pass(2 * head)
+  for (let layer = numLayers - 1; layer >= firstTrainable; layer--) backwardLayer(ledger, sizes, isCheckpointed(layer), learnt(layer))
+  if (trainable('model.embed_tokens.weight')) ledger.pass(2 * head)
   return ledger.most
 }
 
@@ -60,10 +63,6 @@ type Sizes = ReturnType<typeof layerSizes>
 function layerSizes({ config, batchSize, rowLength }: MicroBatch) {
   const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim } = config
   const row = batchSize * rowLength
-  const weights = (part: string) =>
-    [...paramShapes(config)]
-      .filter(([name]) => name.startsWith(`model.layers.0.${part}`))
-      .reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size), 0)
   return {
     row,
     x: row * hiddenSize,
@@ -71,11 +70,17 @@ function layerSizes({ config, batchSize, rowLength }: MicroBatch) {
     query: row * numHeads * headDim,
     key: row * numKvHeads * headDim,
     logSumExp: row * numHeads,
-    attentionWeights: weights('self_attn'),
-    mlpWeights: weights('mlp'),
     keepsProducts: keepsProducts(config, rowLength),
     composed: row * composedWidth(config),
   }
+}
+
+/** Of a layer, how many weights of attention and of the MLP learn; only they get gradients. */
+function learntBy({ config, trainable }: MicroBatch): (layer: number) => { attention: number; mlp: number } {
+  const learning = [...paramShapes(config), ...loraShapes(config)].filter(([name]) => trainable(name))
+  const count = (part: string) =>
+    learning.filter(([name]) => name.startsWith(part)).reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size), 0)
+  return (layer) => ({ attention: count(`model.layers.${layer}.self_attn`), mlp: count(`model.layers.${layer}.mlp`) })
 }
 
 /** What tfjs keeps besides, for each token of a layer: gradients around every module with a LoRA; of an MLP that a LoRA or biases make composed, about a dozen of its width. */
@@ -103,8 +108,8 @@ function forwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): vo
   else ledger.free(query, key, 2 * product - kept)
 }
 
-function backwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): void {
-  const { x, row, product, query, key, logSumExp, attentionWeights, mlpWeights, keepsProducts, composed } = sizes
+function backwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean, learnt: ReturnType<ReturnType<typeof learntBy>>): void {
+  const { x, row, product, query, key, logSumExp, keepsProducts, composed } = sizes
   const before = ledger.held
   if (isCheckpointed) {
     forwardAttention(ledger, sizes)
@@ -112,14 +117,14 @@ function backwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): v
   }
   ledger.take(composed)
   const isKept = keepsProducts && !isCheckpointed
-  ledger.take(isKept ? 0 : 2 * product, mlpWeights)
+  ledger.take(isKept ? 0 : 2 * product, learnt.mlp)
   ledger.take(product, 2 * product) // dy·down, then the gradients of the two products
   ledger.free(product, isKept ? 0 : 2 * product)
   ledger.take(4 * x) // norm again, its gradient and two parts of it
   ledger.free(3 * x, 2 * product)
   ledger.free(isCheckpointed ? 0 : x, isKept ? 2 * product : 0, x) // the saved x, the products, dy
   ledger.take(x)
-  ledger.take(2 * query, 2 * key, logSumExp, attentionWeights) // gradients of attention's result, and of its three inputs
+  ledger.take(2 * query, 2 * key, logSumExp, learnt.attention) // gradients of attention's result, and of its three inputs
   ledger.take(x)
   ledger.free(key)
   ledger.pass(key, 2 * x)
@@ -128,5 +133,5 @@ function backwardLayer(ledger: Ledger, sizes: Sizes, isCheckpointed: boolean): v
   ledger.take(x, x)
   ledger.free(2 * x, row) // norm and x
   ledger.pass(x)
-  if (isCheckpointed) ledger.free(ledger.held - before - attentionWeights - mlpWeights + x)
+  if (isCheckpointed) ledger.free(ledger.held - before - learnt.attention - learnt.mlp + x)
 }

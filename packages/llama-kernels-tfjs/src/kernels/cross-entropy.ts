@@ -6,6 +6,8 @@ import { type Choice, chooseRows, countOf, forRows } from './rows.ts'
 interface Attrs {
   readonly labelSmoothing?: number
   readonly zLoss?: number
+  /** false: the weight is frozen, and dWeight is left out. */
+  readonly weightGradient?: boolean
 }
 
 /**
@@ -25,20 +27,20 @@ export const linearCrossEntropy: Kernel = (context, inputs, attrs) => {
   })
 }
 
-/** `LinearCrossEntropyGrad`: dHidden [N, C], dWeight [V, C]. Rows whose `dLosses` are 0 are not computed; their dHidden is 0. */
+/** `LinearCrossEntropyGrad`: dHidden [N, C], dWeight [V, C] unless `weightGradient` is false. Rows whose `dLosses` are 0 are not computed; their dHidden is 0. */
 export const linearCrossEntropyGrad: Kernel = (context, inputs, attrs) => {
   const { heap, kernels, scratch, scratchBytes, table } = context
   const name = 'LinearCrossEntropyGrad'
   const logSumExp = input(name, inputs, 'logSumExp')
   const { hidden, weight, targets, factors, N, C, V, choice } = readInputs(name, context, inputs, 'dLosses')
   expectShape(name, 'logSumExp', logSumExp, [N])
-  const { labelSmoothing = 0, zLoss = 0 }: Attrs = attrs
-  return produce(heap, [hidden.shape, weight.shape], (dHidden, dWeight) => {
+  const { labelSmoothing = 0, zLoss = 0, weightGradient = true }: Attrs = attrs
+  return produce(heap, [hidden.shape, ...(weightGradient ? [weight.shape] : [])], (dHidden, dWeight = 0) => {
     const w = heap.address(weight)
     const rows = [rowsOf(heap.address(hidden), C), ...[targets, logSumExp, factors!].map((tensor) => rowsOf(heap.address(tensor)))]
-    withLogits(context, { choice, C, V, dWeight: dWeight! }, (most, dLogits) => {
+    withLogits(context, { choice, C, V, dWeight }, (most, dLogits) => {
       forRows(heap, choice, most, rows, [rowsOf(dHidden!, C)], (count, [h, ...vectors], [dh], accumulate) => {
-        const args = [h!, w, ...vectors, dLogits, dWeight!, count, C, V, accumulate, labelSmoothing, zLoss, scratch, scratchBytes, table]
+        const args = [h!, w, ...vectors, dLogits, dWeight, count, C, V, accumulate, labelSmoothing, zLoss, scratch, scratchBytes, table]
         kernels.run('crossEntropyGradWeight', tilesOf(context, V), args)
         multiply(context, { a: dLogits, b: w, c: dh!, rows: count, cols: C, depth: V })
       })
@@ -48,22 +50,22 @@ export const linearCrossEntropyGrad: Kernel = (context, inputs, attrs) => {
 
 /**
  * `LinearCrossEntropyWithGrad`: losses [N] and the gradients of Σ dLosses·losses, dHidden [N, C] and dWeight [V, C], at once: three
- * products of size N·C·V where the two kernels above take four. Rows whose `dLosses` are 0 are not computed; all is 0 there.
+ * products of size N·C·V where the two kernels above take four; two where `weightGradient` is false, without dWeight. Rows whose `dLosses` are 0 are not computed; all is 0 there.
  */
 export const linearCrossEntropyWithGrad: Kernel = (context, inputs, attrs) => {
   const { heap, kernels, scratch, scratchBytes, table } = context
   const { hidden, weight, targets, factors, N, C, V, choice } = readInputs('LinearCrossEntropyWithGrad', context, inputs, 'dLosses')
-  const { labelSmoothing = 0, zLoss = 0 }: Attrs = attrs
+  const { labelSmoothing = 0, zLoss = 0, weightGradient = true }: Attrs = attrs
   const tiles = tilesOf(context, V)
-  return produce(heap, [[N], hidden.shape, weight.shape], (losses, dHidden, dWeight) => {
+  return produce(heap, [[N], hidden.shape, ...(weightGradient ? [weight.shape] : [])], (losses, dHidden, dWeight = 0) => {
     const w = heap.address(weight)
     const rows = [rowsOf(heap.address(hidden), C), rowsOf(heap.address(targets)), rowsOf(heap.address(factors!))]
-    withLogits(context, { choice, C, V, dWeight: dWeight! }, (most, d) => {
+    withLogits(context, { choice, C, V, dWeight }, (most, d) => {
       withScratch(heap, 4 * most * tiles * kernels.exports.crossEntropyStats!(), (stats) => {
         forRows(heap, choice, most, rows, [rowsOf(losses!), rowsOf(dHidden!, C)], (count, [h, t, g], [loss, dh], accumulate) => {
           kernels.run('crossEntropyExponentials', tiles, [h!, w, t!, loss!, d, stats, count, C, V, scratch, scratchBytes, table])
           kernels.exports.crossEntropyJoin!(stats, loss!, g!, count, V, labelSmoothing, zLoss, table)
-          const args = [h!, t!, g!, d, stats, dWeight!, count, C, V, accumulate, labelSmoothing, scratch, scratchBytes]
+          const args = [h!, t!, g!, d, stats, dWeight, count, C, V, accumulate, labelSmoothing, scratch, scratchBytes]
           kernels.run('crossEntropyWeight', tiles, args)
           multiply(context, { a: d, b: w, c: dh!, rows: count, cols: C, depth: V })
         })
@@ -86,7 +88,7 @@ function withLogits(
   body: (most: number, dLogits: number) => void,
 ): void {
   const count = countOf(choice)
-  if (count === 0) new Float32Array(heap.memory.buffer, dWeight, V * C).fill(0)
+  if (count === 0 && dWeight !== 0) new Float32Array(heap.memory.buffer, dWeight, V * C).fill(0)
   const most = Math.max(1, Math.min(count, 1024, Math.max(128, Math.floor(2 ** 21 / V / 4) * 4)))
   withScratch(heap, most * V * 4, (dLogits) => body(most, dLogits))
 }

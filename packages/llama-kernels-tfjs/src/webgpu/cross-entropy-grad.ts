@@ -92,7 +92,7 @@ ${main(`${place}
   ${eachSum((r) => `store(row0 + 4 * y + ${r}, column0 + 4 * x, sum${r});`)}`)}`
 
 /**
- * `LinearCrossEntropyGrad`: dHidden [N, C], dWeight [V, C]. Rows go in chunks whose logit gradients are made once, used for both, and
+ * `LinearCrossEntropyGrad`: dHidden [N, C], dWeight [V, C] unless `weightGradient` is false. Rows go in chunks whose logit gradients are made once, used for both, and
  * overwritten: the memory is that of one chunk, 8 MiB or 128 rows, whatever N is.
  */
 export const linearCrossEntropyGrad: GpuKernel = (gpu, inputs, attrs) => {
@@ -101,9 +101,10 @@ export const linearCrossEntropyGrad: GpuKernel = (gpu, inputs, attrs) => {
   const dLosses = input('LinearCrossEntropyGrad', inputs, 'dLosses')
   expectShape('LinearCrossEntropyGrad', 'logSumExp', logSumExp, [N])
   expectShape('LinearCrossEntropyGrad', 'dLosses', dLosses, [N])
-  const { labelSmoothing = 0, zLoss = 0 } = attrs as unknown as Smoothing
+  const { labelSmoothing = 0, zLoss = 0, weightGradient = true } = attrs as unknown as Smoothing & { weightGradient?: boolean }
   const chunk = Math.min(N, 1024, Math.max(128, Math.floor(2 ** 21 / V)))
-  return withTensors(gpu, [hidden.shape, weight.shape], [{ shape: [chunk, V], dtype: 'float32' }], ([dHidden, dWeight], [dLogits]) => {
+  const outputs = [hidden.shape, ...(weightGradient ? [weight.shape] : [])]
+  return withTensors(gpu, outputs, [{ shape: [chunk, V], dtype: 'float32' }], ([dHidden, dWeight], [dLogits]) => {
     const tiles = (length: number) => Math.ceil(length / TILE)
     const steps: Dispatch[] = []
     for (let first = 0; first < N; first += chunk) {
@@ -115,7 +116,7 @@ export const linearCrossEntropyGrad: GpuKernel = (gpu, inputs, attrs) => {
       }
       step('dLogits', logitsShader, [rows, V], [hidden, weight, targets, logSumExp, dLosses, dLogits!])
       step('dHidden', hiddenShader, [rows, C], [dLogits!, weight, dHidden!])
-      step('dWeight', weightShader, [V, C], [dLogits!, hidden, dLosses, dWeight!])
+      if (dWeight) step('dWeight', weightShader, [V, C], [dLogits!, hidden, dLosses, dWeight])
     }
     dispatch(gpu, 'LinearCrossEntropyGrad', steps)
   })

@@ -79,6 +79,29 @@ describe(engine.name, () => {
     for (const [index, array] of expected.entries()) expectClose(actual[index]!, array, { atol: 2e-5 * scale, rtol: 2e-5 })
   })
 
+  test.skipIf(!tf.getKernel('LinearCrossEntropyGrad', engine.backend))('cross-entropy without dWeight gives the same dHidden', async () => {
+    const [N, C, V] = [19, 12, 90]
+    const draw = numbers(3)
+    const [h, w, g] = [draw(N * C), draw(V * C), draw(N)]
+    g[3] = 0
+    const kernels = ['LinearCrossEntropyGrad', 'LinearCrossEntropyWithGrad'].filter((name) => tf.getKernel(name, engine.backend))
+    for (const name of kernels) {
+      const run = (weightGradient: boolean) =>
+        values(() => {
+          const targets = tf.range(0, N, 1, 'int32')
+          const inputs = {
+            hidden: tf.tensor2d(h, [N, C]),
+            weight: tf.tensor2d(w, [V, C]),
+            targets,
+            dLosses: tf.tensor1d(g),
+            logSumExp: tf.ones([N]),
+          }
+          return tf.engine().runKernel(name, inputs, { weightGradient }) as tf.Tensor[]
+        })
+      expect(await run(false), name).toEqual((await run(true)).slice(0, -1))
+    }
+  })
+
   test('adamwStep', async () => {
     const draw = numbers(6)
     const [param, grad, moment1] = [draw(131), draw(131), draw(131, 0.1)]

@@ -11,10 +11,9 @@ export const embedding = (weight: tf.Tensor, ids: tf.Tensor): tf.Tensor => runOp
 const op: Op = {
   name: 'LlamaEmbedding',
   saved: ['ids'],
-  outputs: 1,
   inner: true,
   forward: ({ weight, ids }) => [tf.gather(weight!, ids as tf.Tensor1D)],
-  backward: (dy, [ids], { numTokens }) => ({ weight: sumById(dy, ids as tf.Tensor1D, numTokens as number) }),
+  backward: ({ dy, saved: { ids }, attrs: { numTokens } }) => ({ weight: () => sumById(dy, ids as tf.Tensor1D, numTokens as number) }),
 }
 
 function sumById(dy_NC: tf.Tensor, ids_N: tf.Tensor1D, numTokens: number): tf.Tensor {

@@ -11,24 +11,22 @@ export const addLinear = (residual: tf.Tensor, x: tf.Tensor, weight: tf.Tensor):
 const linearOp: Op = {
   name: 'LlamaLinear',
   saved: ['x', 'weight'],
-  outputs: 1,
   inner: true,
   forward: ({ x, weight }, { shape }) => [tf.reshape(tf.matMul(x!, weight!, false, true), shape as number[])],
-  backward: (dy, [x, weight]) => gradients(rows(dy, weight!.shape[0]!), x!, weight!),
+  backward: ({ dy, saved: { x, weight } }) => gradients(rows(dy, weight!.shape[0]!), x!, weight!),
 }
 
 const addLinearOp: Op = {
   name: 'LlamaAddLinear',
   saved: ['x', 'weight'],
-  outputs: 1,
   inner: true,
   forward: ({ residual, x, weight }) => [tf.add(residual!, tf.matMul(rows(x!, weight!.shape[1]!), weight!, false, true))],
-  backward: (dy, [x, weight]) => ({ residual: tf.reshape(dy, dy.shape), ...gradients(dy, x!, weight!) }),
+  backward: ({ dy, saved: { x, weight } }) => ({ residual: () => tf.reshape(dy, dy.shape), ...gradients(dy, x!, weight!) }),
 }
 
 const rows = (x: tf.Tensor, columns: number): tf.Tensor => tf.reshape(x, [-1, columns])
 
 const gradients = (dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor) => ({
-  x: tf.reshape(tf.matMul(dy, weight), x.shape),
-  weight: tf.matMul(dy, rows(x, weight.shape[1]!), true, false),
+  x: () => tf.reshape(tf.matMul(dy, weight), x.shape),
+  weight: () => tf.matMul(dy, rows(x, weight.shape[1]!), true, false),
 })

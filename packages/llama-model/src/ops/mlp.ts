@@ -25,7 +25,6 @@ export const addMlp = (x: tf.Tensor, weights: MlpWeights, epsilon: number, mode:
 const op: Op = {
   name: 'LlamaAddMlp',
   saved: ['x', 'norm', 'gate', 'up', 'down'],
-  outputs: 3,
   inner: true,
   forward({ x, norm, gate, up, down }, { epsilon, mode }) {
     if (mode === 'onlyGradient') return [tf.reshape(x!, x!.shape)]
@@ -33,18 +32,22 @@ const op: Op = {
     const y = tf.tidy(() => tf.add(x!, tf.matMul(swiGlu(gated, upped), down!, false, true)))
     return mode === 'keep' ? [y, gated, upped] : [y]
   },
-  backward(dy, [x, norm, gate, up, down, ...kept], { epsilon }) {
+  backward({ dy, saved: { x, norm, gate, up, down }, hidden, attrs: { epsilon }, wanted }) {
     const [dGated, dUpped, dDown] = tf.tidy(() => {
-      const [gated, upped] = kept.length > 0 ? kept : products(x!, norm!, gate!, up!, epsilon as number)
-      const dDown = tf.tidy(() => tf.matMul(dy, swiGlu(gated!, upped!), true, false))
-      return [...swiGluBackward(gated!, upped!, tf.matMul(dy, down!)), dDown]
+      const [gated, upped] = hidden.length > 0 ? hidden : products(x!, norm!, gate!, up!, epsilon as number)
+      const dDown = wanted.has('down') ? [tf.tidy(() => tf.matMul(dy, swiGlu(gated!, upped!), true, false))] : []
+      return [...swiGluBackward(gated!, upped!, tf.matMul(dy, down!)), ...dDown]
     })
     const [m, inverse] = normForward(x!, norm!, epsilon as number)
-    const dGate = tf.matMul(dGated!, m!, true, false)
-    const dUp = tf.matMul(dUpped!, m!, true, false)
     const dm = tf.tidy(() => tf.add(tf.matMul(dGated!, gate!), tf.matMul(dUpped!, up!)))
     const [dx, dNorm] = normBackward(x!, norm!, inverse!, dm)
-    return { x: tf.add(dy, dx!), norm: dNorm!, gate: dGate, up: dUp, down: dDown! }
+    return {
+      down: () => dDown!,
+      gate: () => tf.matMul(dGated!, m!, true, false),
+      up: () => tf.matMul(dUpped!, m!, true, false),
+      x: () => tf.add(dy, dx!),
+      norm: () => dNorm!,
+    }
   },
 }
 

@@ -7,12 +7,11 @@ export const rmsNorm = (x: tf.Tensor, weight: tf.Tensor, epsilon: number): tf.Te
 const op: Op = {
   name: 'LlamaRmsNorm',
   saved: ['x', 'weight'],
-  outputs: 2,
   inner: true,
   forward: ({ x, weight }, { epsilon }) => normForward(x!, weight!, epsilon as number),
-  backward(dy, [x, weight, inverse]) {
+  backward({ dy, saved: { x, weight }, hidden: [inverse] }) {
     const [dx, dWeight] = normBackward(x!, weight!, inverse!, dy)
-    return { x: dx!, weight: dWeight! }
+    return { x: () => dx!, weight: () => dWeight! }
   },
 }
 

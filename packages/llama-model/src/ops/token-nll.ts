@@ -11,41 +11,52 @@ export const tokenNll = (hidden: tf.Tensor, weight: tf.Tensor, targets: tf.Tenso
 
 /**
  * `Σ w·nll / Σ w` of `tokenNll` with weights float32 [N], a scalar; 0 where all weights are 0. Where a gradient is being taken and the
- * backend has `LinearCrossEntropyWithGrad`, loss and gradients are made at once, three products of the logits' size instead of four.
+ * backend has `LinearCrossEntropyWithGrad`, loss and gradients are made at once, three products of the logits' size instead of four, and
+ * two for a weight that did not learn last time.
  */
 export function meanNll(hidden: tf.Tensor, weight: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor): tf.Scalar {
   const shares = tf.div(weights, tf.maximum(tf.sum(weights), 1e-12))
   if (tf.engine().state.activeTape != null && hasKernel('LinearCrossEntropyWithGrad'))
-    return runOp(meanOp, { hidden, weight, targets, shares }) as tf.Scalar
+    return runOp(meanOp, { hidden, weight, targets, shares }, { weightGradient: !frozen.has(weight.dataId) }) as tf.Scalar
   return tf.sum(tf.mul(tokenNll(hidden, weight, targets), shares))
 }
 
+/** Data of the weights whose gradient nobody asked for last time: what is made with the loss cannot wait for the question. */
+const frozen = new WeakSet<object>()
+
 const meanOp: Op = {
   name: 'LlamaMeanNll',
-  saved: [],
-  outputs: 3,
   inner: false,
-  forward({ hidden, weight, targets, shares }) {
-    const inputs = { hidden: hidden!, weight: weight!, targets: targets!, dLosses: shares! }
-    const [losses, dHidden, dWeight] = runKernel('LinearCrossEntropyWithGrad', inputs)
-    return [tf.sum(tf.mul(losses!, shares!)), dHidden!, dWeight!]
+  forward(inputs, attrs) {
+    const [losses, ...gradients] = lossesAndGradients(inputs, attrs)
+    return [tf.sum(tf.mul(losses!, inputs.shares!)), ...gradients]
   },
-  backward: (dLoss, [dHidden, dWeight]) => ({ hidden: tf.mul(dHidden!, dLoss), weight: tf.mul(dWeight!, dLoss) }),
+  backward({ dy: dLoss, saved, hidden: [dHidden, dWeight], wanted }) {
+    frozen[wanted.has('weight') ? 'delete' : 'add'](saved.weight!.dataId)
+    return {
+      hidden: () => tf.mul(dHidden!, dLoss),
+      weight: () => tf.mul(dWeight ?? lossesAndGradients(saved)[2]!, dLoss),
+    }
+  },
 }
+
+const lossesAndGradients = ({ hidden, weight, targets, shares }: Readonly<Record<string, tf.Tensor>>, attrs?: tf.NamedAttrMap) =>
+  runKernel('LinearCrossEntropyWithGrad', { hidden: hidden!, weight: weight!, targets: targets!, dLosses: shares! }, attrs)
 
 const op: Op = {
   name: 'LlamaTokenNll',
   saved: ['hidden', 'weight', 'targets'],
-  outputs: 2,
   inner: false,
   forward({ hidden, weight, targets }) {
     if (hasKernel('LinearCrossEntropy')) return runKernel('LinearCrossEntropy', { hidden: hidden!, weight: weight!, targets: targets! })
     return forwardInChunks(hidden!, weight!, targets!)
   },
-  backward(dLosses, [hidden, weight, targets, logSumExp]) {
+  backward({ dy: dLosses, saved: { hidden, weight, targets }, hidden: [logSumExp], wanted }) {
     const inputs = { hidden: hidden!, weight: weight!, targets: targets!, logSumExp: logSumExp!, dLosses }
-    const [dHidden, dWeight] = hasKernel('LinearCrossEntropyGrad') ? runKernel('LinearCrossEntropyGrad', inputs) : backwardInChunks(inputs)
-    return { hidden: dHidden!, weight: dWeight! }
+    const [dHidden, dWeight] = hasKernel('LinearCrossEntropyGrad')
+      ? runKernel('LinearCrossEntropyGrad', inputs, { weightGradient: wanted.has('weight') })
+      : backwardInChunks(inputs, wanted.has('weight'))
+    return { hidden: () => dHidden!, weight: () => dWeight! }
   },
 }
 
@@ -61,23 +72,24 @@ function forwardInChunks(hidden: tf.Tensor, weight: tf.Tensor, targets: tf.Tenso
   return [0, 1].map((i) => tf.concat(parts.map((part) => part[i]!)))
 }
 
-function backwardInChunks({ hidden, weight, targets, logSumExp, dLosses }: BackwardInputs): tf.Tensor[] {
+/** [dHidden], and dWeight where its weight learns. */
+function backwardInChunks({ hidden, weight, targets, logSumExp, dLosses }: BackwardInputs, learns: boolean): tf.Tensor[] {
   return tf.tidy(() => {
-    let dWeight: tf.Tensor = tf.zerosLike(weight)
+    let dWeight: tf.Tensor[] = learns ? [tf.zerosLike(weight)] : []
     const dHidden = chunks(hidden.shape[0]!).map(([first, rows]) => {
       const column = (x: tf.Tensor) => tf.reshape(tf.slice(x, first, rows), [rows, 1])
-      const [dh, sum] = tf.tidy((): [tf.Tensor, tf.Tensor] => {
+      const [dh, ...sum] = tf.tidy((): [tf.Tensor, ...tf.Tensor[]] => {
         const h = tf.slice(hidden, [first, 0], [rows, -1])
         const probabilities = tf.tidy(() => tf.exp(tf.sub(tf.matMul(h, weight, false, true), column(logSumExp))))
         const oneHot = tf.oneHot(tf.slice(targets, first, rows) as tf.Tensor1D, weight.shape[0]!)
         const dLogits = tf.mul(tf.sub(probabilities, oneHot), column(dLosses))
-        return [tf.matMul(dLogits, weight), tf.add(dWeight, tf.matMul(dLogits, h, true, false))]
+        return [tf.matMul(dLogits, weight), ...dWeight.map((before) => tf.add(before, tf.matMul(dLogits, h, true, false)))]
       })
-      dWeight.dispose()
+      tf.dispose(dWeight)
       dWeight = sum
       return dh
     })
-    return [tf.concat(dHidden), dWeight]
+    return [tf.concat(dHidden), ...dWeight]
   })
 }
 
