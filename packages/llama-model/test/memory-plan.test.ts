@@ -22,6 +22,10 @@ import { collect } from './support.ts'
 const wide: LlamaConfig = { ...llamaConfig('tiny'), vocabSize: 512, hiddenSize: 128, intermediateSize: 352, numLayers: 6, numHeads: 8 }
 const narrow: LlamaConfig = { ...wide, hiddenSize: 32, intermediateSize: 96, numLayers: 3, numHeads: 2, numKvHeads: 1 }
 const withLora = (targets: string | string[]) => ({ config: { ...wide, lora: { rank: 4, alpha: 8, targets } }, trainable: isLoraParam })
+const recipe = {
+  ...withLora(['q_proj', 'k_proj', 'v_proj', 'o_proj']),
+  trainable: (name: string) => isLoraParam(name) || /norm|embed/.test(name),
+}
 const untied: LlamaConfig = { ...wide, numLayers: 2, vocabSize: 8192, tieWordEmbeddings: false }
 
 describe('measured on wasm', () => {
@@ -81,6 +85,8 @@ describe('measured on wasm', () => {
     ['SGD without moments', { config: untied, rowLength: 64, optimizerMoments: 0 }],
     ['some matrices of every layer learn', { trainable: (name) => name.includes('q_proj') }],
     ['a LoRA of attention', withLora(['q_proj', 'v_proj'])],
+    ['a LoRA, norms and embeddings, every layer again', { ...recipe, activationCheckpointing: { every: 1 } }],
+    ['a LoRA, norms and embeddings', recipe],
     ['a LoRA of everything', withLora('all-linear')],
     ['a LoRA of everything, every layer again', { ...withLora('all-linear'), activationCheckpointing: { every: 1 } }],
     ['biases of queries, keys and values', { config: { ...wide, attentionBias: 'qkv' } }],
