@@ -6,13 +6,11 @@
 import '../long-context/failures.ts'
 import { existsSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
-import { exportGguf, extendContext, type LlamaConfig, loss, type Params, saveLora, savePretrained } from 'llama-model'
+import { exportGguf, extendContext, type LlamaConfig, type Params, saveLora, savePretrained } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
-import type { Resumable, Row } from 'seq-packer'
-import { adamw, type CurriculumPhase } from 'trainer'
 import { startEngine } from '../long-context/engine.ts'
 import { longDocuments } from '../long-context/instruct.ts'
-import { trained as describeTraining, summary } from '../long-context/metrics.ts'
+import { trained as describeTraining } from '../long-context/metrics.ts'
 import { languageModel } from '../long-context/model.ts'
 import { progress } from '../long-context/progress.ts'
 import { openRun } from '../long-context/run.ts'
@@ -20,15 +18,16 @@ import { checkLengths, describeTexts, describeTokens, readTexts } from '../long-
 import { tokenize, withTokens } from '../long-context/tokenizer.ts'
 import { watchTraining } from '../long-context/watch.ts'
 import { askForPairs } from '../shared/ask-for-pairs.ts'
-import { trainStage } from '../shared/train-stage.ts'
+import { windowsOf } from '../shared/windows.ts'
 import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
-import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall, windowsOf } from './measure.ts'
+import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall } from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
 import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from './plan.ts'
 import { writeReport } from './report.ts'
 import { trainingRows } from './rows.ts'
 import { free, readSettings } from './settings.ts'
 import { byMethod, candidates, choose, describeSweep, sweep } from './sweep.ts'
+import { modelTraining } from './train-model.ts'
 
 const settings = readSettings(process.argv.slice(2))
 const { length, seed } = settings
@@ -128,7 +127,7 @@ const tried = await run.stage(
   () =>
     withModel(unmodified, undefined, async (_, params) => {
       const bar = progress('trying', all.length)
-      const windows = windowsOf({ texts: validationTexts, begin }, length, Math.ceil(settings.evalTexts / 2))
+      const windows = windowsOf(validationTexts, { begin, length, most: Math.ceil(settings.evalTexts / 2) })
       const modelOf = (config: LlamaConfig) => languageModel(params, config, length, [])
       const found = await sweep(all, windows, { trained, modelOf, onProgress: bar.update })
       bar.stop()
@@ -148,51 +147,18 @@ for (const label of new Set([chosen.label, best.label]))
   zeroShot[label] = await run.stage(
     `zero-shot-${label.replaceAll(/\W+/g, '-').toLowerCase()}`,
     `   ${label}, before training, on held-out texts`,
-    () => withModel(configOf(label), undefined, (model) => byPosition(model, windowsOf(measured, length, settings.evalTexts))),
+    () =>
+      withModel(configOf(label), undefined, (model) =>
+        byPosition(model, windowsOf(testTexts, { begin, length, most: settings.evalTexts })),
+      ),
     (bins) => `by position: ${bins.map(({ loss }) => loss.toFixed(2)).join(' ')}`,
   )
 
 // ---- 4. continue pretraining -----------------------------------------------------------------------------------------------------------------
 const watch = await watchTraining(settings.watch)
 
-interface TrainingStage {
-  readonly id: string
-  readonly config: LlamaConfig
-  /** The training that it goes on from; none: the checkpoint. */
-  readonly from?: string
-  readonly phases: readonly CurriculumPhase[]
-  readonly rowsOf: (sequenceLength: number) => Resumable<Row>
-}
-
-/** Trains what learns by AdamW, as `trainStage` does, and leaves the last checkpoint. */
-async function trainModel({ id, config, from, phases, rowsOf }: TrainingStage) {
-  await engine.restart()
-  const learner = await openLearner(checkpoint, settings, config, from && run.path('checkpoints', from))
-  const { frozen, learning } = learner
-  const now = () => languageModel({ ...frozen, ...learning }, learner.config, length, [])
-  const [row] = windowsOf({ texts: validationTexts, begin }, length, 1)
-  const live: LanguageModel = { tokenLosses: (some) => now().tokenLosses(some), generate: (...prompt) => now().generate(...prompt) }
-  const { method, peak = method === 'full' ? 5e-5 : 2e-4 } = settings
-  const slow = { match: /norm|embed_tokens|lm_head/, learningRateScale: method === 'full' ? 1 : 0.1, weightDecay: 0 }
-  const { file, peakBytes } = await trainStage({
-    id,
-    run,
-    engine,
-    params: learning,
-    loss: (params, batch) => loss({ ...frozen, ...params }, learner.config, batch, plan.memory),
-    phases,
-    rowsOf,
-    peak,
-    warmupSteps: Math.ceil(phases.reduce((sum, phase) => sum + phase.steps, 0) / 10),
-    optimizer: adamw({ groups: [slow] }), // β 0.9/0.95, decay 0.1, as Llama 2
-    checkpointEvery: settings.checkpointEvery,
-    draw: watch.training(id, live, row!, { encode: (text) => Array.from(tokenizer.encode(text)), decode: tokenizer.decode }),
-    pace: ({ milliseconds }) => `${(milliseconds / 1000).toFixed(1)} s a step`,
-  })
-  const validation = await now().tokenLosses([row!])
-  tf.dispose([frozen, learning])
-  return { ...summary(file, length, validation), peakBytes }
-}
+const [validationRow] = windowsOf(validationTexts, { begin, length, most: 1 })
+const trainModel = modelTraining({ settings, run, engine, checkpoint, watch, memory: plan.memory, validationRow: validationRow! })
 
 const shortLength = Math.max(32, Math.floor(trained / 8))
 const arms = [

@@ -10,6 +10,7 @@ import {
 } from 'long-context-eval'
 import { mean } from '../long-context/report/statistics.ts'
 import type { TokenisedText } from '../long-context/texts.ts'
+import { windowsOf } from '../shared/windows.ts'
 
 export interface MeasureOptions {
   readonly tokenizer: Tokenizer
@@ -24,17 +25,6 @@ export interface MeasureOptions {
   readonly evalTrials: number
 }
 
-/** The first `length` tokens of every text that has as many, then the next of every text, and so on: at most `most`. */
-export function windowsOf({ texts, begin }: Pick<MeasureOptions, 'texts' | 'begin'>, length: number, most: number): Int32Array[] {
-  const own = length - begin.length
-  const starts = Array.from({ length: most }, (_, i) => i * own)
-  const pieces = starts.flatMap((start) => texts.map(({ tokens }) => tokens.subarray(start, start + own)))
-  return pieces
-    .filter((piece) => piece.length === own)
-    .slice(0, most)
-    .map((piece) => Int32Array.of(...begin, ...piece))
-}
-
 /** Loss at every position of rows of the new length, in 16 bins (Fig. 9a). */
 export const byPosition = (model: LanguageModel, windows: readonly Int32Array[]) =>
   lossByPosition(model, windows, { binSize: Math.ceil(windows[0]!.length / 16) })
@@ -43,8 +33,8 @@ export type Positions = Awaited<ReturnType<typeof byPosition>>
 
 /** Losses in nats per token: by position, of the same last tokens with more and more context (Fig. 1), and in short rows. */
 export async function measureLoss(model: LanguageModel, options: MeasureOptions) {
-  const { texts, trained, length, evalTexts } = options
-  const windows = windowsOf(options, length, evalTexts)
+  const { texts, begin, trained, length, evalTexts } = options
+  const windows = windowsOf(texts, { begin, length, most: evalTexts })
   const targetTokens = Math.max(16, Math.floor(length / 64))
   const halves = Array.from({ length: 6 }, (_, k) => Math.floor(length / 2 ** (k + 1)))
   const contexts = [...new Set([...halves, trained, length - targetTokens])].filter((c) => c <= length - targetTokens).sort((a, b) => a - b)
@@ -52,7 +42,7 @@ export async function measureLoss(model: LanguageModel, options: MeasureOptions)
   const several = windows.length > 1 // intervals come from several texts
   const powerLaw = fitPowerLaw(byContext, several ? { samples: byContext.map(({ perDocument }) => perDocument), seed: 1 } : {})
   const shortLength = Math.floor(trained / 4)
-  const shortRows = windowsOf({ ...options, texts }, shortLength, 4 * evalTexts)
+  const shortRows = windowsOf(texts, { begin, length: shortLength, most: 4 * evalTexts })
   const shortLosses = (await model.tokenLosses(shortRows)).map((row) => mean(Array.from(row.subarray(1))))
   return { byPosition: await byPosition(model, windows), byContext, powerLaw, shortLength, shortLosses }
 }

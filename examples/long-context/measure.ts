@@ -8,6 +8,7 @@ import {
   passkey,
   type Tokenizer,
 } from 'long-context-eval'
+import { windowsOf } from '../shared/windows.ts'
 import { cues } from './exercises.ts'
 import { mean } from './report/statistics.ts'
 import type { TokenisedText } from './texts.ts'
@@ -28,18 +29,11 @@ export const measureSteps = 5
 
 const powersOfTwo = (from: number, to: number) => Array.from({ length: Math.log2(to / from) + 1 }, (_, i) => from * 2 ** i)
 
-/** The first window of every document, the second of every document, and so on: at most `most`. */
-function windowsOf(documents: readonly TokenisedText[], length: number, most: number): Int32Array[] {
-  const starts = Array.from({ length: most }, (_, i) => i * length)
-  const all = starts.flatMap((start) => documents.map(({ tokens }) => tokens.slice(start, start + length)))
-  return all.filter((window) => window.length === length).slice(0, most)
-}
-
 /** Every number is a mean over held-out documents; losses are in nats per token. */
 export async function measure(model: LanguageModel, options: MeasureOptions) {
   const { tokenizer, texts, shortLength, longLength, evalDocuments, evalTrials, onProgress } = options
   const long = texts.filter(({ tokens }) => tokens.length >= longLength).slice(0, evalDocuments)
-  const windows = windowsOf(long, longLength, 4 * evalDocuments)
+  const windows = windowsOf(long, { length: longLength, most: 4 * evalDocuments })
 
   // loss at every position of long rows (Fig. 9a)
   const byPosition = await lossByPosition(model, windows, { binSize: longLength / 16 })
