@@ -10,6 +10,7 @@ import {
 } from 'long-context-eval'
 import { mean } from '../long-context/report/statistics.ts'
 import type { TokenisedText } from '../long-context/texts.ts'
+import { remembering } from '../shared/remembering.ts'
 import { windowsOf } from '../shared/windows.ts'
 
 export interface MeasureOptions {
@@ -32,7 +33,8 @@ export const byPosition = (model: LanguageModel, windows: readonly Int32Array[])
 export type Positions = Awaited<ReturnType<typeof byPosition>>
 
 /** Losses in nats per token: by position, of the same last tokens with more and more context (Fig. 1), and in short rows. */
-export async function measureLoss(model: LanguageModel, options: MeasureOptions) {
+export async function measureLoss(measured: LanguageModel, options: MeasureOptions) {
+  const model = remembering(measured)
   const { texts, begin, trained, length, evalTexts } = options
   const windows = windowsOf(texts, { begin, length, most: evalTexts })
   const targetTokens = Math.max(16, Math.floor(length / 64))

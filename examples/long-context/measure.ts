@@ -8,6 +8,7 @@ import {
   passkey,
   type Tokenizer,
 } from 'long-context-eval'
+import { remembering } from '../shared/remembering.ts'
 import { windowsOf } from '../shared/windows.ts'
 import { cues } from './exercises.ts'
 import { mean } from './report/statistics.ts'
@@ -30,7 +31,8 @@ export const measureSteps = 5
 const powersOfTwo = (from: number, to: number) => Array.from({ length: Math.log2(to / from) + 1 }, (_, i) => from * 2 ** i)
 
 /** Every number is a mean over held-out documents; losses are in nats per token. */
-export async function measure(model: LanguageModel, options: MeasureOptions) {
+export async function measure(measured: LanguageModel, options: MeasureOptions) {
+  const model = remembering(measured)
   const { tokenizer, texts, shortLength, longLength, evalDocuments, evalTrials, onProgress } = options
   const long = texts.filter(({ tokens }) => tokens.length >= longLength).slice(0, evalDocuments)
   const windows = windowsOf(long, { length: longLength, most: 4 * evalDocuments })
