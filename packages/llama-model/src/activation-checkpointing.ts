@@ -36,12 +36,8 @@ const op: Op = {
   forward: (inputs, attrs) => [run(inputs, attrs)],
   backward({ dy, saved, attrs, wanted }) {
     const names = [...wanted]
-    const f = () => run(saved, attrs, { onlyGradient: true })
-    const gradients = gradientsOnOwnTape(
-      f,
-      names.map((name) => saved[name]!),
-      dy,
-    )
+    const xs = names.map((name) => saved[name]!)
+    const gradients = gradientsOnOwnTape(() => run(saved, attrs, { onlyGradient: true }), xs, dy)
     return Object.fromEntries(names.map((name, i) => [name, () => gradients[i]!]))
   },
 }

@@ -51,10 +51,13 @@ describe.each(engine.backend === 'webgpu' ? choices.slice(0, 2) : choices)('only
   it.each(options)('learns: gradients equal to the last bit, %o', (option) =>
     expectNoLeaks(async () => {
       const params = makeParams()
-      const [all, some] = [gradientsOf(params, () => true, option), gradientsOf(params, learns, option)]
+      const all = gradientsOf(params, () => true, option)
+      const some = gradientsOf(params, learns, option)
+      const thawed = gradientsOf(params, () => true, option)
       expect(Object.keys(some)).toEqual(Object.keys(params).filter(learns))
       for (const [name, gradient] of Object.entries(some)) expect(await gradient.data(), name).toEqual(await all[name]!.data())
-      return [params, all, some]
+      for (const [name, gradient] of Object.entries(thawed)) expect(await gradient.data(), name).toEqual(await all[name]!.data())
+      return [params, all, some, thawed]
     }),
   )
 
