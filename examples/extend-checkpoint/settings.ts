@@ -1,6 +1,7 @@
 // What can be set. Everything but the model and the length has a default that suits a model of some 100 million parameters on two cores.
+import { Command } from 'commander'
 import { z } from 'zod'
-import { readCommandLine } from '../shared/command-line.ts'
+import { addOptions, checked, wordsOf } from '../shared/command-line.ts'
 
 const count = (least = 1) => z.coerce.number().int().min(least)
 const fraction = z.coerce.number().min(0).max(1)
@@ -72,11 +73,12 @@ export type Settings = z.infer<typeof schema>
 /** These only say where and how, not what: a run may go on with others. */
 export const free = ['runs', 'name', 'engine', 'threads', 'memory', 'checkpointEvery', 'watch', 'yes'] as const
 
+const placeholders = { model: '<folder|.gguf|URL>', texts: '<paths...>', watch: '[port]', yes: '' }
+
 /** Settings from `argv` (without node and script). Prints help and exits for `--help`; throws an Error that names option, value and rule. */
-export const readSettings = (argv: readonly string[]): Settings =>
-  readCommandLine(argv, {
-    name: 'pnpm extend',
-    description: 'Takes a Llama checkpoint to a longer context, the way of Xiong et al. 2023, and reports what came of it.',
-    schema,
-    placeholders: { model: '<folder|.gguf|URL>', texts: '<paths...>', watch: '[port]', yes: '' },
-  })
+export function readSettings(argv: readonly string[]): Settings {
+  const command = new Command('pnpm extend').description(
+    'Takes a Llama checkpoint to a longer context, the way of Xiong et al. 2023, and reports what came of it.',
+  )
+  return checked(command, schema, wordsOf(addOptions(command, schema, placeholders), argv))
+}

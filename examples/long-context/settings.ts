@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { addOptions, checked, settingsError, wordsOf } from '../shared/command-line.ts'
 
 const count = (least = 1) => z.coerce.number().int().min(least)
 const fraction = z.coerce.number().min(0).max(1)
@@ -120,7 +121,6 @@ const presets: Record<string, Partial<Settings>> = {
 }
 
 const placeholders: Readonly<Record<string, string>> = { texts: '<paths...>', watch: '[port]', chat: '[document]' }
-const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** Settings from `argv` (without node and script). Prints help and exits for `--help`; throws an Error that names option, value and rule. */
 export function readSettings(argv: readonly string[]): Settings {
@@ -129,38 +129,17 @@ export function readSettings(argv: readonly string[]): Settings {
     .addOption(new Option('--preset <name>', 'set of defaults').choices(Object.keys(presets)).default('default'))
     .option('--config <file>', 'YAML file with any of the settings below, in camelCase')
     .configureHelp({ showGlobalOptions: true })
-  for (const [key, field] of Object.entries(schema.shape)) {
-    const fallback =
-      field instanceof z.ZodDefault ? ` (default: ${String(schema.shape[key as keyof Settings].safeParse(undefined).data)})` : ''
-    command.option(`--${kebab(key)} ${placeholders[key] ?? '<value>'}`, `${field.description ?? ''}${fallback}`)
-  }
-  // pnpm hands on the `--` of `pnpm start -- --help`
-  const flags = command
-    .parse(
-      argv.filter((word, i) => i > 0 || word !== '--'),
-      { from: 'user' },
-    )
-    .opts<Record<string, string>>()
-  const { preset = 'default', config, ...given } = flags
-  const file: unknown = config === undefined ? {} : parse(readFileSync(config, 'utf8'))
+  const { preset, config, ...given } = wordsOf(addOptions(command, schema, placeholders), argv)
+  const file: unknown = config === undefined ? {} : parse(readFileSync(String(config), 'utf8'))
   if (typeof file !== 'object' || file === null || Array.isArray(file))
     throw new Error(`--config ${config}: expected a YAML mapping of settings, got ${JSON.stringify(file)}`)
-  const result = schema.safeParse({ ...presets[preset], ...file, ...given })
-  if (!result.success) {
-    const lines = result.error.issues.map((issue) => {
-      const key = String(issue.path[0] ?? ('keys' in issue ? issue.keys : ''))
-      const value = { ...file, ...given }[key as keyof typeof given]
-      return `  --${kebab(key)}${value === undefined ? '' : ` ${JSON.stringify(value)}`}: ${issue.message}`
-    })
-    throw new Error(`settings are not valid:\n${lines.join('\n')}\nSee \`pnpm start --help\`.`)
-  }
-  return consistent(result.data)
+  return consistent(command, checked(command, schema, { ...presets[String(preset)], ...file, ...given }))
 }
 
-function consistent(settings: Settings): Settings {
+function consistent(command: Command, settings: Settings): Settings {
   const { shortLength, longLength, tokensPerBatch, hiddenSize, numHeads, numKvHeads, chatUrl, chatModel } = settings
   const fail = (message: string) => {
-    throw new Error(`settings are not valid:\n  ${message}\nSee \`pnpm start --help\`.`)
+    throw settingsError(command, message)
   }
   if (longLength <= shortLength || longLength % shortLength !== 0)
     fail(`--long-length ${longLength}: must be a multiple of --short-length ${shortLength}, for example ${8 * shortLength}`)
