@@ -83,7 +83,8 @@ async function run(work: Work): Promise<void> {
     for (const entry of work.cases(options.quick ?? false)) {
       if (!entry.name.includes(options.only ?? '')) continue
       const kase: Case = { ...entry, peers: entry.peers.filter(present) }
-      if (outcomes.size === 0 && absent.size > 0) console.error(`not installed: ${[...absent].join(', ')}; see bench/setup-peers`)
+      if (outcomes.size === 0 && absent.size > 0)
+        console.error(`not installed: ${[...absent].join(', ')}; see bench/setup-peers and bench/setup-models`)
       const measured = await measureCase(kase, processOf, limits, outcomes)
       outcomes.set(kase.name, measured)
       const own = rowsOf(kase, measured)

@@ -23,6 +23,7 @@ const table = {
   numpy: ['numpy', 'matmul', 'python', 'numpy'],
   onnx: ['onnxruntime', 'own op', 'onnx', ''],
   onnxWeb: ['onnxruntime-web', 'wasm', 'onnx-web', ''],
+  llamaCpp: ['llama.cpp', 'F16', 'llama-cpp', ''],
   jaxJs: ['jax-js', 'jit', 'jax-js', ''],
   nanogpt: ['tfjs cpu', '@genai-fi/nanogpt', 'nanogpt', ''],
   packer: ['Node', 'ours', 'packing', ''],
@@ -78,7 +79,7 @@ function makePeer(id: PeerId, threads: number): Peer {
   return { engine, peer: name, threads, command, environment }
 }
 
-/** The part of bench/setup-peers that a peer needs and that has not run. */
+/** The part of bench/setup-peers, or of bench/setup-models, that a peer needs and that has not run. */
 export function missing({ engine, peer }: Peer): string | undefined {
   const needed: Readonly<Record<string, readonly [part: string, path: string]>> = {
     'tfjs-node': ['tfjs-node', 'node_modules/@tensorflow/tfjs-node'],
@@ -90,6 +91,7 @@ export function missing({ engine, peer }: Peer): string | undefined {
     'tfjs cpu': ['nanogpt', 'nanogpt/node_modules/@genai-fi/nanogpt'],
     onnxruntime: ['onnx', 'onnx/node_modules/onnxruntime-node'],
     'onnxruntime-web': ['onnx-web', 'onnx-web/node_modules/onnxruntime-web'],
+    'llama.cpp': ['llama-cpp', 'llama-cpp/node_modules/node-llama-cpp'],
     'jax-js': ['jax-js', 'jax-js/node_modules/@jax-js/jax'],
     ...(peer === 'native fma' ? { machine: ['peak', 'native-peak'] } : {}),
   }

@@ -24,6 +24,7 @@ const modules: Readonly<Record<string, () => Promise<{ start: Start }>>> = {
   tfjs: () => import('./peers/tfjs.ts'),
   onnx: () => import('./peers/onnx.ts'),
   'onnx-web': () => import('./peers/onnx-web.ts'),
+  'llama-cpp': () => import('./peers/llama-cpp.ts'),
   'jax-js': () => import('./peers/jax-js.ts'),
   nanogpt: () => import('./peers/nanogpt.ts'),
   packing: () => import('./peers/packing.ts'),

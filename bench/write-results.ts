@@ -78,6 +78,8 @@ function versions(): Record<string, string> {
     PyTorch: torch,
     numpy,
     'onnxruntime-node': packageVersion('onnx/node_modules/onnxruntime-node/package.json'),
+    'onnxruntime-web': packageVersion('onnx-web/node_modules/onnxruntime-web/package.json'),
+    'node-llama-cpp': packageVersion('llama-cpp/node_modules/node-llama-cpp/package.json'),
     'jax-js': packageVersion('jax-js/node_modules/@jax-js/jax/package.json'),
   }
   return Object.fromEntries(Object.entries(found).filter(([, version]) => version !== undefined))

@@ -17,7 +17,7 @@ const config = {
   tie_word_embeddings: true,
 }
 const weights = layers * (2 * C * C + (2 * C * C * K) / H + 3 * C * F)
-const others = both('torchSdpa', 'onnxWeb')
+const others = both('torchSdpa', 'onnxWeb', 'llamaCpp')
 
 /** From a prompt of T tokens to the first token: all layers for each, the output layer for the last, half of the square of attention. */
 const prefill = (T: number, peers = [...both('ours'), ...others]): Case => ({
@@ -44,9 +44,9 @@ const token = (T: number, peers = [...both('copy', 'read', 'ours'), ...others]):
 }
 
 const cases = (quick: boolean): Case[] => {
-  const two = [peer('ours', 2), peer('torchSdpa', 2), peer('onnxWeb', 2)]
+  const two = [peer('ours', 2), peer('torchSdpa', 2), peer('onnxWeb', 2), peer('llamaCpp', 2)]
   if (quick) return [token(64, [peer('copy', 2), ...two]), prefill(128, two)]
-  return [prefill(2048), token(64), token(2048), token(8192, [peer('copy', 2), peer('ours', 2)])]
+  return [prefill(2048), token(64), token(2048), token(8192, [peer('copy', 2), peer('ours', 2), peer('llamaCpp', 2)])]
 }
 
 /** How many times as long as behind 64 a token takes behind 8,192 others. */
@@ -66,7 +66,7 @@ const against = (kind: 'prefill' | 'decode', name: string, theirs: readonly [eng
 export const generate: Work = {
   name: 'generate',
   about:
-    'Llama of 135M parameters (the shape of SmolLM2-135M), float32, one row: from a prompt to its first token, and one token more behind a cache. PyTorch eager with a preallocated cache; onnxruntime-web on a graph of the operators that the models of transformers.js are made of, without the work of transformers.js in between. Decoding is held against what a copy moves in the same rounds.',
+    'Llama of 135M parameters (the shape of SmolLM2-135M), float32, one row: from a prompt to its first token, and one token more behind a cache. PyTorch eager with a preallocated cache; onnxruntime-web on a graph of the operators that the models of transformers.js are made of, without the work of transformers.js in between; llama.cpp through node-llama-cpp with weights and cache as F16, half the bytes that its GB/s are counted by. Decoding is held against what a copy moves in the same rounds.',
   cases,
   limits: { rounds: 3, turnMs: 500, spendMs: 15_000, capMs: 180_000 },
   goals: (rows) => [
