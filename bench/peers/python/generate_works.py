@@ -16,8 +16,9 @@ class Model:
         self.w = {name: make(seed, sizes[name]) for seed, name in enumerate(sorted(sizes))}
         self.H, self.K = config["num_attention_heads"], config["num_key_value_heads"]
         self.D = config["hidden_size"] // self.H
-        angles = torch.outer(torch.arange(room), 10000.0 ** (-torch.arange(0, self.D, 2) / self.D))
-        self.cos, self.sin = angles.cos(), angles.sin()
+        frequencies = 10000.0 ** (-torch.arange(0, self.D, 2, dtype=torch.float64) / self.D)
+        angles = torch.outer(torch.arange(room, dtype=torch.float64), frequencies)  # in float32, those of token 2,000 are off by 1e-4
+        self.cos, self.sin = angles.cos().float(), angles.sin().float()
         self.cache = torch.zeros(config["num_hidden_layers"], 2, 1, self.K, room, self.D)
         self.length = 0
 
