@@ -86,9 +86,7 @@ export const generate: Work = {
   limits: { rounds: 3, turnMs: 500, spendMs: 15_000, capMs: 180_000 },
   goals: (rows) => [
     ...against('prefill', 'PyTorch eager', ['PyTorch', 'SDPA'], 0.6).map((goal) => goal(rows)),
-    ...against('prefill', 'onnxruntime-web', ['onnxruntime-web', 'wasm'], 1)
-      .map((goal) => goal(rows))
-      .slice(1),
+    ...against('prefill', 'onnxruntime-web', ['onnxruntime-web', 'wasm'], 1, [2]).map((goal) => goal(rows)),
     ...against('decode', 'onnxruntime-web', ['onnxruntime-web', 'wasm'], 1).map((goal) => goal(rows)),
     ...threadsOf.map((threads) =>
       goalOf({
