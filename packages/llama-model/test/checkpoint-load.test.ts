@@ -32,6 +32,28 @@ describe('from a server', () => {
     ))
 })
 
+it('every half is the number it stands for', () =>
+  saved(
+    async (dir) => {
+      const file = join(dir, 'model.safetensors')
+      const bytes = await readFile(file)
+      const start = 8 + Number(bytes.readBigUInt64LE(0))
+      const header = JSON.parse(bytes.subarray(8, start).toString())
+      const at = start + header['model.embed_tokens.weight'].data_offsets[0]
+      for (let half = 0; half < 2 ** 16; half++) bytes.writeUInt16LE(half, at + 2 * half)
+      await writeFile(file, bytes)
+      const { params } = await loadPretrained(dir)
+      const expected = Array.from({ length: 2 ** 16 }, (_, half) => {
+        const [sign, exponent, fraction] = [half < 2 ** 15 ? 1 : -1, (half >> 10) & 31, half & 1023]
+        if (exponent === 31) return fraction > 0 ? Number.NaN : sign / 0
+        return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
+      })
+      expect(Array.from(params['model.embed_tokens.weight']!.dataSync())).toEqual(expected) // −0 too
+      tf.dispose(params)
+    },
+    { config: { ...smallConfig, vocabSize: 4096, hiddenSize: 16 }, dtype: 'float16' },
+  ))
+
 describe('what is wrong with a folder is said, and nothing stays allocated', () => {
   const file = 'model.safetensors'
   const editJson = async (path: string, edit: (json: Record<string, unknown>) => object) =>

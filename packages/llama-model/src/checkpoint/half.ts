@@ -11,12 +11,20 @@ export function decodeFloats(
 ): Float32Array {
   if (type === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
-  if (type === 'F16') for (let i = 0; i < halves.length; i++) into[i] = halfToFloat(halves[i]!)
-  else {
-    const bits = new Uint32Array(into.buffer, into.byteOffset, halves.length)
-    for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
-  }
+  const bits = new Uint32Array(into.buffer, into.byteOffset, halves.length)
+  if (type === 'F16') decodeHalves(halves, bits, into)
+  else for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
   return into.subarray(0, halves.length)
+}
+
+/** Exponent and fraction, put where a float32 has its own, make a number 2¹¹² times too small, subnormal ones too; `bits` are those of `into`. */
+function decodeHalves(halves: Uint16Array, bits: Uint32Array, into: Float32Array): void {
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i]!
+    bits[i] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13)
+    const value = into[i]! * 2 ** 112
+    into[i] = Math.abs(value) < 65_536 ? value : halfToFloat(half) // infinite, or not a number
+  }
 }
 
 let halfTable: Float32Array | undefined

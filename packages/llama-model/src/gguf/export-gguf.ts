@@ -14,7 +14,7 @@ import { type HeaderTensor, makeHeader, paddingAfter } from './write-header.ts'
 export interface ExportOptions {
   readonly params: Params
   readonly config: LlamaConfig
-  /** `tokenizer.json`, `tokenizer_config.json`, `chat_template.jinja`, as `loadPretrained` returns them; without, other programs take only token ids. */
+  /** `tokenizer.json`, `tokenizer_config.json`, `chat_template.jinja`, as `loadPretrained` returns them; without, llama.cpp takes only token ids, and node-llama-cpp nothing. */
   readonly tokenizer?: Readonly<Record<string, string | Uint8Array>> | undefined
   /** How matrices are stored; default 'float16'. Norms and biases are float32. */
   readonly dtype?: 'float32' | 'float16' | 'q8_0' | undefined
