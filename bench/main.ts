@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [attention] [matmul] [step] [decode] [generate] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [load] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
+ * `pnpm bench [attention] [matmul] [step] [decode] [generate] [kernels] [fit] [packing] [tokenize] [stream] [dedupe] [throughput] [train] [memory] [checkpoint] [load] [lora] [--json] [--quick] [--write] [--only TEXT]`: the works named, or all, in that order.
  * --json prints one row a line; --quick takes a few small cases, less than a minute a work; --only takes the cases whose name contains
  * TEXT; --write puts everything into bench/results and bench/RESULTS.md. Peers: bench/setup-peers.
  */
@@ -20,6 +20,7 @@ import { fit } from './works/fit.ts'
 import { generate } from './works/generate.ts'
 import { kernels } from './works/kernels.ts'
 import { load } from './works/load.ts'
+import { lora } from './works/lora.ts'
 import { matmul } from './works/matmul.ts'
 import { memory } from './works/memory.ts'
 import { packing } from './works/packing.ts'
@@ -47,6 +48,7 @@ const works: readonly Work[] = [
   memory,
   checkpoint,
   load,
+  lora,
 ]
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

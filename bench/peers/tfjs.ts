@@ -9,6 +9,7 @@ import { prepareDecode } from './tfjs/decode.ts'
 import { prepareFit } from './tfjs/fit.ts'
 import { preparePrefill, prepareToken } from './tfjs/generate.ts'
 import { prepareKernel } from './tfjs/kernels.ts'
+import { prepareLora } from './tfjs/lora.ts'
 import { prepareMatMul } from './tfjs/matmul.ts'
 import { prepareStep } from './tfjs/step.ts'
 import { prepareAdam, prepareHeap, prepareOverhead, prepareRecomputed } from './tfjs/train.ts'
@@ -37,6 +38,7 @@ export const start: Start = async (variant, threads) => {
       attention: withKernels((input) => prepareAttention(attention, input)),
       matmul: withKernels(prepareMatMul),
       step: withKernels((input) => prepareStep(ours ? 'llama-model' : 'naive', input)),
+      lora: withKernels(prepareLora),
       adam: withKernels((input) => (ours ? prepareStep('llama-model', input) : prepareAdam(input))),
       overhead: withKernels(prepareOverhead),
       recomputed: withKernels(prepareRecomputed),

@@ -1,10 +1,9 @@
 """Generation by a Llama in eager PyTorch, with a cache of keys and values that is preallocated; of the same parameters as ../tfjs/generate.ts."""
 import time
 
-import numpy as np
+import inputs
 import torch
 import torch.nn.functional as F
-from inputs import noise
 from llama import shapes
 from torch_works import tensor
 
@@ -17,7 +16,7 @@ class Model:
         self.H, self.K = config["num_attention_heads"], config["num_key_value_heads"]
         self.D = config["hidden_size"] // self.H
         frequencies = 10000.0 ** (-torch.arange(0, self.D, 2, dtype=torch.float64) / self.D)
-        angles = torch.outer(torch.arange(room, dtype=torch.float64), frequencies)  # in float32, those of token 2,000 are off by 1e-4
+        angles = torch.outer(torch.arange(room, dtype=torch.float64), frequencies)
         self.cos, self.sin = angles.cos().float(), angles.sin().float()
         self.cache = torch.zeros(config["num_hidden_layers"], 2, 1, self.K, room, self.D)
         self.length = 0
@@ -52,8 +51,7 @@ class Model:
 
 
 def prompt(case):
-    V = case["config"]["vocab_size"]
-    return np.floor((noise((case["T"],), 1000) + np.float32(1)) / 2 * V).astype(np.int64).tolist()
+    return inputs.tokens((case["T"],), 1000, case["config"]["vocab_size"]).tolist()
 
 
 def prefill(case):

@@ -22,3 +22,8 @@ def lengths_like_texts(count, row_length):
         length = np.where(c < 0.05, 2000 * a ** (-1 / 1.2), np.exp(6.2 + 1.1 * normal))
         lengths.append(np.clip(np.floor(length + 0.5), 1, row_length))
     return np.concatenate(lengths)[:count].astype(np.int64)
+
+
+def tokens(shape, seed, vocabulary):
+    # in float64: 1 + x of float32 falls on another token once in some hundred
+    return np.floor((noise(shape, seed).astype(np.float64) + 1) / 2 * vocabulary).astype(np.int64)

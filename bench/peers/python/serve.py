@@ -44,6 +44,7 @@ def works():
         "prefill": generate_works.prefill,
         "token": generate_works.token,
         "adam": lambda case: llama.step(case, naive),
+        "lora": lambda case: llama.step(case, naive),
     }
 
 
