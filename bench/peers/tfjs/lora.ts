@@ -1,9 +1,8 @@
-import * as tf from '@tensorflow/tfjs'
 import { type Batch, initLora, isLoraParam, llamaConfig, loss } from 'llama-model'
 import { train } from 'trainer'
 import type { Prepared } from '../../serve-peer.ts'
 import { batchesOf, paramsOf } from './llama.ts'
-import type { StepInput } from './step.ts'
+import { type StepInput, stepping } from './step.ts'
 
 export interface LoraInput extends StepInput {
   readonly rank: number
@@ -25,17 +24,5 @@ export function prepareLora(input: LoraInput): Prepared {
     learningRate: () => 1e-3,
     totalSteps: 1e6,
   })
-  const losses: number[] = []
-  return {
-    async run() {
-      const began = performance.now()
-      losses.push((await steps.next()).value!.loss)
-      return { '': performance.now() - began }
-    },
-    check: () => losses.slice(0, 1),
-    dispose: () => {
-      void steps.return(undefined)
-      tf.dispose([learning, frozen])
-    },
-  }
+  return stepping(steps, [learning, frozen])
 }

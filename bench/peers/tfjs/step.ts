@@ -24,6 +24,11 @@ export function prepareStep(form: 'llama-model' | 'naive', { batchSize, T, confi
     learningRate: () => 1e-3,
     totalSteps: 1e6,
   })
+  return stepping(steps, params)
+}
+
+/** One step of trainer a run; `params` are disposed with it. */
+export function stepping(steps: ReturnType<typeof train<Batch>>, params: tf.TensorContainer): Prepared {
   const losses: number[] = []
   return {
     async run() {
