@@ -37,7 +37,7 @@ export async function measureLoss(measured: LanguageModel, options: MeasureOptio
   const model = remembering(measured)
   const { texts, begin, trained, length, evalTexts } = options
   const windows = windowsOf(texts, { begin, length, most: evalTexts })
-  const targetTokens = Math.max(16, Math.floor(length / 64))
+  const targetTokens = Math.max(16, Math.floor(length / 16))
   const halves = Array.from({ length: 6 }, (_, k) => Math.floor(length / 2 ** (k + 1)))
   const contexts = [...new Set([...halves, trained, length - targetTokens])].filter((c) => c <= length - targetTokens).sort((a, b) => a - b)
   const byContext = await lossByContext(model, windows, { contexts, targetTokens })
