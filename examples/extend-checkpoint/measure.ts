@@ -8,6 +8,7 @@ import {
   passkey,
   type Tokenizer,
 } from 'long-context-eval'
+import { shown } from '../long-context/progress.ts'
 import { mean } from '../long-context/report/statistics.ts'
 import type { TokenisedText } from '../long-context/texts.ts'
 import { remembering } from '../shared/remembering.ts'
@@ -40,7 +41,7 @@ export async function measureLoss(measured: LanguageModel, options: MeasureOptio
   const targetTokens = Math.max(16, Math.floor(length / 16))
   const halves = Array.from({ length: 6 }, (_, k) => Math.floor(length / 2 ** (k + 1)))
   const contexts = [...new Set([...halves, trained, length - targetTokens])].filter((c) => c <= length - targetTokens).sort((a, b) => a - b)
-  const byContext = await lossByContext(model, windows, { contexts, targetTokens })
+  const byContext = await shown('contexts', (onProgress) => lossByContext(model, windows, { contexts, targetTokens, onProgress }))
   const several = windows.length > 1 // intervals come from several texts
   const powerLaw = fitPowerLaw(byContext, several ? { samples: byContext.map(({ perDocument }) => perDocument), seed: 1 } : {})
   const shortLength = Math.floor(trained / 4)
@@ -58,20 +59,26 @@ export async function measureRecall(model: LanguageModel, options: MeasureOption
   const [keyTokens, sentenceTokens] = [8, 64] // of the answers, which need room too
   const holding = (most: number, least: number) => [Math.floor(trained / 2), trained - most, length - most].filter((own) => own >= least)
   const long = texts.filter(({ tokens }) => tokens.length >= length)
-  const retrieval = await firstSentenceRetrieval(model, {
-    documents: long.slice(0, evalTexts).map(({ text }) => text),
-    lengths: holding(sentenceTokens, 128),
-    tokenizer,
-    maxNewTokens: sentenceTokens,
-  })
-  const keys = await passkey(model, {
-    lengths: holding(keyTokens, 160), // what the template takes, even as single bytes
-    depths: [0, 0.25, 0.5, 0.75, 1],
-    trials: evalTrials,
-    seed: 1,
-    tokenizer,
-    maxNewTokens: keyTokens,
-  })
+  const retrieval = await shown('first sentences', (onProgress) =>
+    firstSentenceRetrieval(model, {
+      documents: long.slice(0, evalTexts).map(({ text }) => text),
+      lengths: holding(sentenceTokens, 128),
+      tokenizer,
+      maxNewTokens: sentenceTokens,
+      onProgress,
+    }),
+  )
+  const keys = await shown('pass keys', (onProgress) =>
+    passkey(model, {
+      lengths: holding(keyTokens, 160), // what the template takes, even as single bytes
+      depths: [0, 0.25, 0.5, 0.75, 1],
+      trials: evalTrials,
+      seed: 1,
+      tokenizer,
+      maxNewTokens: keyTokens,
+      onProgress,
+    }),
+  )
   return { retrieval, keys }
 }
 

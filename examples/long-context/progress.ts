@@ -29,3 +29,19 @@ export function progress(label: string, total: number): Progress {
     stop: () => bar.stop(),
   }
 }
+
+/** A bar for what says itself how much there is to do: `work` gets the function to tell. */
+export async function shown<Result>(
+  label: string,
+  work: (onProgress: (done: number, total: number) => void) => Promise<Result>,
+): Promise<Result> {
+  let bar: Progress | undefined
+  try {
+    return await work((done, total) => {
+      bar ??= progress(label, total)
+      bar.update(done)
+    })
+  } finally {
+    bar?.stop()
+  }
+}
