@@ -32,7 +32,11 @@ function models({ before, zeroShot, after, compared, tuned, chosen }: Results): 
   const others = Object.entries(compared)
   const all: readonly Model[] = [
     { name: 'unmodified', colour: 'var(--rope)', positions: before.losses.byPosition, losses: before.losses, recall: before.recall },
-    ...Object.entries(zeroShot).map(([label, positions]) => ({ name: `${label}, before training`, colour: 'var(--short)', positions })),
+    ...Object.entries(zeroShot).map(([label, positions]) => ({
+      name: `${label}, before training`,
+      colour: label === chosen ? 'var(--short)' : '#8250df',
+      positions,
+    })),
     {
       name: `${chosen}, after training`,
       colour: 'var(--abf)',

@@ -94,9 +94,13 @@ export function cells(data: readonly Cell[], { title, x, y }: { title: string; x
   })
 }
 
-/** 1024 → 1,024; 32768 → 32k. */
+/** 1024 → 1,024; 32768 → 33k; 134515008 → 135M. */
 export const compact = (value: number): string =>
-  value >= 10_000 ? `${Math.round(value / 1000)}k` : value.toLocaleString('en-US', { maximumFractionDigits: 2 })
+  value >= 10_000_000
+    ? `${Math.round(value / 1e6)}M`
+    : value >= 10_000
+      ? `${Math.round(value / 1000)}k`
+      : value.toLocaleString('en-US', { maximumFractionDigits: 2 })
 
 /** Text made safe for HTML. */
 export const escapeHtml = (text: string): string =>
