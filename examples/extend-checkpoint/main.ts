@@ -26,7 +26,7 @@ import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from '.
 import { writeReport } from './report.ts'
 import { trainingRows } from './rows.ts'
 import { free, readSettings } from './settings.ts'
-import { byMethod, candidates, choose, describeSweep, sweep } from './sweep.ts'
+import { byMethod, candidates, choose, describeSweep, judge, type Tried } from './sweep.ts'
 import { modelTraining } from './train-model.ts'
 
 const settings = readSettings(process.argv.slice(2))
@@ -121,20 +121,22 @@ await run.stage(
 )
 
 // ---- 3. choose the base --------------------------------------------------------------------------------------------------------------------
-const tried = await run.stage(
-  'sweep',
-  `3. Choose the base: every method at ${length} tokens before any training, on validation texts`,
-  () =>
-    withModel(unmodified, undefined, async (_, params) => {
-      const bar = progress('trying', all.length)
-      const windows = windowsOf(validationTexts, { begin, length, most: Math.ceil(settings.evalTexts / 2) })
-      const modelOf = (config: LlamaConfig) => languageModel(params, config, length, [])
-      const found = await sweep(all, windows, { trained, modelOf, onProgress: bar.update })
-      bar.stop()
-      return found
-    }),
-  describeSweep,
-)
+console.log(`\n3. Choose the base: every method at ${length} tokens before any training, on validation texts`)
+const positionsOf = (id: string, title: string, config: LlamaConfig, windows: readonly Int32Array[]) =>
+  run.stage(
+    id,
+    title,
+    () => withModel(config, undefined, (model) => byPosition(model, windows)),
+    (bins) => `by position: ${bins.map(({ loss }) => loss.toFixed(2)).join(' ')}`,
+  )
+const idOf = (label: string) => label.replaceAll(/\W+/g, '-').toLowerCase()
+const validationWindows = windowsOf(validationTexts, { begin, length, most: Math.ceil(settings.evalTexts / 2) })
+const tried: Tried[] = []
+for (const candidate of all) {
+  const { label, config } = candidate
+  tried.push(judge(candidate, await positionsOf(`sweep-${idOf(label)}`, `   ${label}`, config, validationWindows), trained))
+}
+console.log(`\n${describeSweep(tried)}`)
 const { chosen, best } = choose(tried)
 const configOf = (label: string) => all.find((own) => own.label === label)!.config
 const extended = configOf(chosen.label)
@@ -144,21 +146,17 @@ console.log(
 )
 const zeroShot: Record<string, Awaited<ReturnType<typeof byPosition>>> = {}
 for (const label of new Set([chosen.label, best.label]))
-  zeroShot[label] = await run.stage(
-    `zero-shot-${label.replaceAll(/\W+/g, '-').toLowerCase()}`,
+  zeroShot[label] = await positionsOf(
+    `zero-shot-${idOf(label)}`,
     `   ${label}, before training, on held-out texts`,
-    () =>
-      withModel(configOf(label), undefined, (model) =>
-        byPosition(model, windowsOf(testTexts, { begin, length, most: settings.evalTexts })),
-      ),
-    (bins) => `by position: ${bins.map(({ loss }) => loss.toFixed(2)).join(' ')}`,
+    configOf(label),
+    windowsOf(testTexts, { begin, length, most: settings.evalTexts }),
   )
 
 // ---- 4. continue pretraining -----------------------------------------------------------------------------------------------------------------
 const watch = await watchTraining(settings.watch)
 
-const [validationRow] = windowsOf(validationTexts, { begin, length, most: 1 })
-const trainModel = modelTraining({ settings, run, engine, checkpoint, watch, memory: plan.memory, validationRow: validationRow! })
+const trainModel = modelTraining({ settings, run, engine, checkpoint, watch, memory: plan.memory, validationRow: validationWindows[0]! })
 
 const shortLength = Math.max(32, Math.floor(trained / 8))
 const arms = [

@@ -1,8 +1,7 @@
 // Which way to stretch the rotary frequencies suits this model at this length, before any training.
 import { extendContext, type LlamaConfig } from 'llama-model'
-import type { LanguageModel } from 'long-context-eval'
 import { mean } from '../long-context/report/statistics.ts'
-import { byPosition, type Positions } from './measure.ts'
+import type { Positions } from './measure.ts'
 
 export interface Candidate {
   readonly label: string
@@ -25,7 +24,7 @@ export function candidates(config: LlamaConfig, length: number, factors: readonl
   const { base = 10_000 } = config.rope
   const abf = factors.map((factor) => ({
     label: `ABF ×${factor}`,
-    factor,
+    factor: factor ?? null,
     config: extendContext(config, { length, method: 'abf', base: base * factor }).config,
   }))
   const others = (Object.keys(methodNames) as Method[]).map((method) => byMethod(config, length, method))
@@ -42,31 +41,17 @@ export interface Tried {
   readonly whole: number
 }
 
-/** Loss of every candidate on `windows`. `modelOf` sees the same parameters with another config. */
-export async function sweep(
-  all: readonly Candidate[],
-  windows: readonly Int32Array[],
-  {
-    trained,
-    modelOf,
-    onProgress,
-  }: { trained: number; modelOf: (config: LlamaConfig) => LanguageModel; onProgress: (done: number) => void },
-): Promise<Tried[]> {
-  const tried: Tried[] = []
-  for (const { label, factor = null, config } of all) {
-    const positions = await byPosition(modelOf(config), windows)
-    const meanOf = (some: Positions) => mean(some.map(({ loss }) => loss))
-    tried.push({
-      label,
-      factor,
-      positions,
-      within: meanOf(positions.filter(({ position }) => position < trained)),
-      beyond: meanOf(positions.filter(({ position }) => position >= trained)),
-      whole: meanOf(positions),
-    })
-    onProgress(tried.length)
+/** What the losses of a candidate's rows come to. */
+export function judge({ label, factor }: Candidate, positions: Positions, trained: number): Tried {
+  const meanOf = (some: Positions) => mean(some.map(({ loss }) => loss))
+  return {
+    label,
+    factor: factor ?? null,
+    positions,
+    within: meanOf(positions.filter(({ position }) => position < trained)),
+    beyond: meanOf(positions.filter(({ position }) => position >= trained)),
+    whole: meanOf(positions),
   }
-  return tried
 }
 
 const lowest = (some: readonly Tried[]): Tried => some.reduce((best, own) => (own.whole < best.whole ? own : best))
