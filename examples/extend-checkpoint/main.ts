@@ -20,7 +20,7 @@ import { watchTraining } from '../long-context/watch.ts'
 import { askForPairs } from '../shared/ask-for-pairs.ts'
 import { windowsOf } from '../shared/windows.ts'
 import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
-import { byPosition, describeLosses, describeRecall, measureLoss, measureRecall } from './measure.ts'
+import { byPosition, describeLosses, describePositions, describeRecall, measureLoss, measureRecall, type Positions } from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
 import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from './plan.ts'
 import { writeReport } from './report.ts'
@@ -123,12 +123,7 @@ await run.stage(
 // ---- 3. choose the base --------------------------------------------------------------------------------------------------------------------
 console.log(`\n3. Choose the base: every method at ${length} tokens before any training, on validation texts`)
 const positionsOf = (id: string, title: string, config: LlamaConfig, windows: readonly Int32Array[]) =>
-  run.stage(
-    id,
-    title,
-    () => withModel(config, undefined, (model) => byPosition(model, windows)),
-    (bins) => `by position: ${bins.map(({ loss }) => loss.toFixed(2)).join(' ')}`,
-  )
+  run.stage(id, title, () => withModel(config, undefined, (model) => byPosition(model, windows)), describePositions)
 const idOf = (label: string) => label.replaceAll(/\W+/g, '-').toLowerCase()
 const validationWindows = windowsOf(validationTexts, { begin, length, most: Math.ceil(settings.evalTexts / 2) })
 const tried: Tried[] = []
@@ -144,7 +139,7 @@ console.log(
   extendContext(unmodified, { length, method: 'abf', base: extended.rope.scaling?.kind === 'abf' ? extended.rope.scaling.base : undefined })
     .table,
 )
-const zeroShot: Record<string, Awaited<ReturnType<typeof byPosition>>> = {}
+const zeroShot: Record<string, Positions> = {}
 for (const label of new Set([chosen.label, best.label]))
   zeroShot[label] = await positionsOf(
     `zero-shot-${idOf(label)}`,

@@ -33,6 +33,8 @@ export const byPosition = (model: LanguageModel, windows: readonly Int32Array[])
 
 export type Positions = Awaited<ReturnType<typeof byPosition>>
 
+export const describePositions = (bins: Positions): string => `by position: ${bins.map(({ loss }) => loss.toFixed(2)).join(' ')}`
+
 /** Losses in nats per token: by position, of the same last tokens with more and more context (Fig. 1), and in short rows. */
 export async function measureLoss(measured: LanguageModel, options: MeasureOptions) {
   const model = remembering(measured)
@@ -92,7 +94,7 @@ export function describeLosses({ byPosition, byContext, shortLength, shortLosses
   const last = byContext.at(-1)!
   return (
     `loss ${mean(shortLosses).toFixed(3)} in rows of ${shortLength}, ${last.loss.toFixed(3)} of the last tokens with ${last.context} before them\n` +
-    `by position: ${byPosition.map(({ loss }) => loss.toFixed(2)).join(' ')}`
+    describePositions(byPosition)
   )
 }
 

@@ -24,7 +24,7 @@ export function candidates(config: LlamaConfig, length: number, factors: readonl
   const { base = 10_000 } = config.rope
   const abf = factors.map((factor) => ({
     label: `ABF ×${factor}`,
-    factor: factor ?? null,
+    factor,
     config: extendContext(config, { length, method: 'abf', base: base * factor }).config,
   }))
   const others = (Object.keys(methodNames) as Method[]).map((method) => byMethod(config, length, method))
@@ -33,7 +33,7 @@ export function candidates(config: LlamaConfig, length: number, factors: readonl
 
 export interface Tried {
   readonly label: string
-  readonly factor: number | null
+  readonly factor: number | undefined
   readonly positions: Positions
   /** Mean losses in nats: up to the trained length, beyond it, of the whole row. */
   readonly within: number
@@ -46,7 +46,7 @@ export function judge({ label, factor }: Candidate, positions: Positions, traine
   const meanOf = (some: Positions) => mean(some.map(({ loss }) => loss))
   return {
     label,
-    factor: factor ?? null,
+    factor,
     positions,
     within: meanOf(positions.filter(({ position }) => position < trained)),
     beyond: meanOf(positions.filter(({ position }) => position >= trained)),
@@ -58,7 +58,7 @@ const lowest = (some: readonly Tried[]): Tried => some.reduce((best, own) => (ow
 
 /** The factor of the base with the lowest loss over the whole row, and the best of all methods. */
 export const choose = (tried: readonly Tried[]): { chosen: Tried; best: Tried } => ({
-  chosen: lowest(tried.filter(({ factor }) => factor !== null)),
+  chosen: lowest(tried.filter(({ factor }) => factor !== undefined)),
   best: lowest(tried.filter(({ label }) => label !== 'unmodified')),
 })
 
