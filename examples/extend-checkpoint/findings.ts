@@ -43,6 +43,13 @@ const upTo = (bins: Positions, end: number) => bins.filter(({ position }) => pos
 const from = (bins: Positions, start: number) => bins.filter(({ position }) => position >= start)
 const signed = (value: number, digits = 3) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
 
+/** What `a` loses more than `b` on the same texts and positions, with the interval over texts. */
+function more(a: Positions, b: Positions): { value: number; text: string } {
+  const perText = a[0]!.perDocument.map((_, text) => mean(a.map((bin, i) => bin.perDocument[text]! - b[i]!.perDocument[text]!)))
+  const { mean: value, half } = interval(perText)
+  return { value, text: `${signed(value)}${half === undefined ? '' : ` ± ${half.toFixed(3)}`}` }
+}
+
 function whereItBreaks({ before, trained, settings: { length } }: Results): Finding {
   const bins = before.losses.byPosition
   const within = meanOf(upTo(bins, trained))
@@ -82,25 +89,25 @@ function contextUsed({ after, trained, settings: { length } }: Results): Finding
 }
 
 function beyond({ after, zeroShot, best, chosen, trained }: Results): Finding {
-  const trainedLoss = meanOf(from(after.losses.byPosition, trained))
-  const gain = meanOf(from(zeroShot[best]!, trained)) - trainedLoss
+  const own = from(after.losses.byPosition, trained)
   return {
-    headline: `Beyond the old context, training gained ${signed(gain)} nats on the best method without`,
-    text: `Held-out texts: ${trainedLoss.toFixed(3)} after training with ${chosen}; before, ${Object.entries(zeroShot)
+    headline: `Beyond the old context: ${more(own, from(zeroShot[best]!, trained)).text} nats against the best method without training`,
+    text: `Held-out texts: ${meanOf(own).toFixed(3)} after training with ${chosen}; before, ${Object.entries(zeroShot)
       .map(([label, bins]) => `${meanOf(from(bins, trained)).toFixed(3)} with ${label}`)
       .join(', ')}.`,
   }
 }
 
 function withinContext({ before, after, trained }: Results): Finding {
-  const changes = upTo(after.losses.byPosition, trained).map(({ loss }, i) => loss - before.losses.byPosition[i]!.loss)
-  const worst = Math.max(...changes)
+  const changes = upTo(after.losses.byPosition, trained)
+    .map((bin, i) => more([bin], [before.losses.byPosition[i]!]))
+    .sort((a, b) => a.value - b.value)
   const [was, is] = [before.losses.shortLosses, after.losses.shortLosses]
   const clear = differs(is, was)
   return {
-    headline: `Within the old context: at worst ${signed(worst)} nats`,
+    headline: `Within the old context: at worst ${changes.at(-1)!.text} nats`,
     text:
-      `By position up to ${trained.toLocaleString('en-US')} it changed by ${signed(Math.min(...changes))} to ${signed(worst)}. In rows of ${before.losses.shortLength}: ${meanInterval(was)} before, ${meanInterval(is)} after, ` +
+      `By position up to ${trained.toLocaleString('en-US')} it changed by ${changes[0]!.text} to ${changes.at(-1)!.text}. In rows of ${before.losses.shortLength}: ${meanInterval(was)} before, ${meanInterval(is)} after, ` +
       `${signed(interval(is.map((loss, i) => loss - was[i]!)).mean)}${clear === undefined ? '' : clear ? ', outside the interval' : ', inside the interval'}.`,
   }
 }
@@ -120,12 +127,12 @@ function recall({ before, after, trained }: Results): Finding {
 }
 
 function compared({ compared, after, chosen, trained }: Results): Finding[] {
-  const own = meanOf(from(after.losses.byPosition, trained))
+  const own = from(after.losses.byPosition, trained)
   return Object.entries(compared).map(([label, losses]) => {
-    const other = meanOf(from(losses.byPosition, trained))
+    const other = from(losses.byPosition, trained)
     return {
-      headline: `${label}: ${signed(other - own)} nats against ${chosen} beyond the old context`,
-      text: `${other.toFixed(3)} against ${own.toFixed(3)}; within it ${meanOf(upTo(losses.byPosition, trained)).toFixed(3)} against ${meanOf(upTo(after.losses.byPosition, trained)).toFixed(3)}. Same rows, same steps.`,
+      headline: `${label}: ${more(other, own).text} nats against ${chosen} beyond the old context`,
+      text: `${meanOf(other).toFixed(3)} against ${meanOf(own).toFixed(3)}; within it ${meanOf(upTo(losses.byPosition, trained)).toFixed(3)} against ${meanOf(upTo(after.losses.byPosition, trained)).toFixed(3)}. Same rows, same steps.`,
     }
   })
 }

@@ -12,9 +12,11 @@ export interface PositionLoss {
   readonly position: number
   /** Mean over the bin's tokens of all windows, in nats. */
   readonly loss: number
+  /** The same for each window: what two models lost on it can be subtracted. */
+  readonly perDocument: number[]
   /** Token losses in the mean. */
   readonly count: number
-  /** `s/√n` over the windows' own means; undefined for a single window. */
+  /** `s/√n` over `perDocument`; undefined for a single window. */
   readonly standardError: number | undefined
 }
 
@@ -44,24 +46,22 @@ export async function lossByPosition(
   const bins = Array.from({ length: Math.ceil(length / binSize) }, (_, k) => ({
     position: (k + 0.5) * binSize,
     tokens: Math.min(length, (k + 1) * binSize) - Math.max(1, k * binSize),
-    sum: 0,
-    squares: 0,
+    perDocument: [] as number[],
   }))
   const sequences = { count: windows.length, at: (index: number) => windows[index]! }
   await eachLosses('lossByPosition', model, sequences, options, (losses) => {
     bins.forEach((bin, k) => {
       let sum = 0
       for (let t = Math.max(1, k * binSize); t < Math.min(length, (k + 1) * binSize); t++) sum += losses[t]!
-      bin.sum += sum / bin.tokens
-      bin.squares += (sum / bin.tokens) ** 2
+      bin.perDocument.push(sum / bin.tokens)
     })
   })
   const n = windows.length
   return bins
     .filter(({ tokens }) => tokens > 0) // a bin that holds only the first token
-    .map(({ position, tokens, sum, squares }) => {
-      const loss = sum / n
-      const variance = Math.max(0, squares - n * loss ** 2) / (n - 1)
-      return { position, loss, count: n * tokens, standardError: n > 1 ? Math.sqrt(variance / n) : undefined }
+    .map(({ position, tokens, perDocument }) => {
+      const loss = perDocument.reduce((sum, own) => sum + own, 0) / n
+      const variance = perDocument.reduce((sum, own) => sum + (own - loss) ** 2, 0) / (n - 1)
+      return { position, loss, perDocument, count: n * tokens, standardError: n > 1 ? Math.sqrt(variance / n) : undefined }
     })
 }

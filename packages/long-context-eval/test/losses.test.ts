@@ -36,11 +36,12 @@ describe('lossByPosition', () => {
           })
           const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length
           expect(bins.map(({ position }) => position)).toEqual([...expected.keys()])
-          bins.forEach(({ position, loss, count, standardError }) => {
+          bins.forEach(({ position, loss, perDocument, count, standardError }) => {
             const own = expected.get(position)!
             const means = own.map(mean)
             expect(count).toBe(own.flat().length)
             expectClose([loss], [mean(means)], { rtol })
+            expectClose(perDocument, means, { rtol })
             if (n === 1) {
               expect(standardError).toBeUndefined()
               return
