@@ -1,5 +1,5 @@
 // Plain sentences, computed from the numbers: where the checkpoint broke, and what the extension did.
-import { differs, interval, mean, meanInterval } from '../long-context/report/statistics.ts'
+import { differs, type Interval, interval, mean, meanInterval } from '../long-context/report/statistics.ts'
 import { keysFound, type Losses, type Positions } from './measure.ts'
 import type { Results } from './results.ts'
 
@@ -21,6 +21,7 @@ export function findings(results: Results): Finding[] {
     withinContext(results),
     ...(settings.evalTrials > 0 ? [recall(results)] : []),
     ...compared(results),
+    ...repeated(results),
     {
       headline: pairs.pairs.length === 0 ? 'No instruction tuning' : `Instruction tuning on ${pairs.pairs.length} pairs`,
       text:
@@ -43,12 +44,12 @@ const upTo = (bins: Positions, end: number) => bins.filter(({ position }) => pos
 const from = (bins: Positions, start: number) => bins.filter(({ position }) => position >= start)
 const signed = (value: number, digits = 3) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
 
+const withHalf = ({ mean, half }: Interval, digits = 3) =>
+  `${signed(mean, digits)}${half === undefined ? '' : ` ± ${half.toFixed(digits)}`}`
+
 /** What `a` loses more than `b` on the same texts and positions, with the interval over texts. */
-function more(a: Positions, b: Positions): { value: number; text: string } {
-  const perText = a[0]!.perDocument.map((_, text) => mean(a.map((bin, i) => bin.perDocument[text]! - b[i]!.perDocument[text]!)))
-  const { mean: value, half } = interval(perText)
-  return { value, text: `${signed(value)}${half === undefined ? '' : ` ± ${half.toFixed(3)}`}` }
-}
+const more = (a: Positions, b: Positions): string =>
+  withHalf(interval(a[0]!.perDocument.map((_, text) => mean(a.map((bin, i) => bin.perDocument[text]! - b[i]!.perDocument[text]!)))))
 
 function whereItBreaks({ before, trained, settings: { length } }: Results): Finding {
   const bins = before.losses.byPosition
@@ -73,41 +74,62 @@ function base({ tried, chosen, best }: Results): Finding {
   }
 }
 
-/** Loss of the last tokens with `context` tokens before them, text by text. */
-const atContext = ({ byContext }: Losses, context: number) =>
-  byContext.reduce((near, own) => (Math.abs(own.context - context) < Math.abs(near.context - context) ? own : near))
+/** Losses of the last tokens with half the old context, all of it and the new length before them, and whether they fall. */
+function nested({ byContext }: Losses, { trained, settings: { length } }: Results) {
+  const points = [trained / 2, trained, length].map((context) =>
+    byContext.reduce((near, own) => (Math.abs(own.context - context) < Math.abs(near.context - context) ? own : near)),
+  )
+  const [half, whole, full] = points
+  return { points, falls: full!.loss < whole!.loss && whole!.loss < half!.loss }
+}
 
-function contextUsed({ after, trained, settings: { length } }: Results): Finding {
-  const [half, whole, full] = [trained / 2, trained, length].map((context) => atContext(after.losses, context))
-  const falls = full!.loss < whole!.loss && whole!.loss < half!.loss
-  const { beta, intervals } = after.losses.powerLaw
+function contextUsed(results: Results): Finding {
+  const { losses } = results.after
+  const { points, falls } = nested(losses, results)
+  const [, whole, full] = points
+  const last = interval(full!.perDocument.map((loss, text) => loss - whole!.perDocument[text]!))
+  const { beta, intervals } = losses.powerLaw
   const range = intervals ? ` (${intervals.beta.map((bound) => bound.toFixed(2)).join(' to ')})` : ''
   return {
     headline: falls ? 'More context helps, all the way to the new length' : 'The loss does not fall all the way to the new length',
-    text: `The same last tokens: ${[half!, whole!, full!].map(({ context, loss }) => `${loss.toFixed(3)} with ${context.toLocaleString('en-US')}`).join(', ')} tokens before them. Power law: β = ${beta.toFixed(2)}${range}.`,
+    text: `The same last tokens: ${points.map(({ context, loss }) => `${loss.toFixed(4)} with ${context.toLocaleString('en-US')}`).join(', ')} tokens before them, the last difference being ${withHalf(last, 4)}. Power law: β = ${beta.toFixed(2)}${range}.`,
   }
 }
 
-function beyond({ after, zeroShot, best, chosen, trained }: Results): Finding {
-  const own = from(after.losses.byPosition, trained)
+/** Against the best method without training. */
+const beyondBest = ({ byPosition }: Losses, { zeroShot, best, trained }: Results) =>
+  more(from(byPosition, trained), from(zeroShot[best]!, trained))
+
+function beyond(results: Results): Finding {
+  const { after, zeroShot, chosen, trained } = results
   return {
-    headline: `Beyond the old context: ${more(own, from(zeroShot[best]!, trained)).text} nats against the best method without training`,
-    text: `Held-out texts: ${meanOf(own).toFixed(3)} after training with ${chosen}; before, ${Object.entries(zeroShot)
+    headline: `Beyond the old context: ${beyondBest(after.losses, results)} nats against the best method without training`,
+    text: `Held-out texts: ${meanOf(from(after.losses.byPosition, trained)).toFixed(3)} after training with ${chosen}; before, ${Object.entries(
+      zeroShot,
+    )
       .map(([label, bins]) => `${meanOf(from(bins, trained)).toFixed(3)} with ${label}`)
       .join(', ')}.`,
   }
 }
 
-function withinContext({ before, after, trained }: Results): Finding {
-  const changes = upTo(after.losses.byPosition, trained)
-    .map((bin, i) => more([bin], [before.losses.byPosition[i]!]))
-    .sort((a, b) => a.value - b.value)
+/** Smallest and largest change of a bin within the old context. */
+function changesWithin({ byPosition }: Losses, { before, trained }: Results): { least: string; worst: string } {
+  const was = before.losses.byPosition
+  const sorted = upTo(byPosition, trained)
+    .map((bin, i) => ({ change: bin.loss - was[i]!.loss, text: more([bin], [was[i]!]) }))
+    .sort((a, b) => a.change - b.change)
+  return { least: sorted[0]!.text, worst: sorted.at(-1)!.text }
+}
+
+function withinContext(results: Results): Finding {
+  const { before, after, trained } = results
+  const { least, worst } = changesWithin(after.losses, results)
   const [was, is] = [before.losses.shortLosses, after.losses.shortLosses]
   const clear = differs(is, was)
   return {
-    headline: `Within the old context: at worst ${changes.at(-1)!.text} nats`,
+    headline: `Within the old context: at worst ${worst} nats`,
     text:
-      `By position up to ${trained.toLocaleString('en-US')} it changed by ${changes[0]!.text} to ${changes.at(-1)!.text}. In rows of ${before.losses.shortLength}: ${meanInterval(was)} before, ${meanInterval(is)} after, ` +
+      `By position up to ${trained.toLocaleString('en-US')} it changed by ${least} to ${worst}. In rows of ${before.losses.shortLength}: ${meanInterval(was)} before, ${meanInterval(is)} after, ` +
       `${signed(interval(is.map((loss, i) => loss - was[i]!)).mean)}${clear === undefined ? '' : clear ? ', outside the interval' : ', inside the interval'}.`,
   }
 }
@@ -131,8 +153,28 @@ function compared({ compared, after, chosen, trained }: Results): Finding[] {
   return Object.entries(compared).map(([label, losses]) => {
     const other = from(losses.byPosition, trained)
     return {
-      headline: `${label}: ${more(other, own).text} nats against ${chosen} beyond the old context`,
+      headline: `${label} after equal training: ${more(other, own)} nats against ${chosen} beyond the old context`,
       text: `${meanOf(other).toFixed(3)} against ${meanOf(own).toFixed(3)}; within it ${meanOf(upTo(losses.byPosition, trained)).toFixed(3)} against ${meanOf(upTo(after.losses.byPosition, trained)).toFixed(3)}. Same rows, same steps.`,
     }
   })
+}
+
+/** The same training with other seeds. */
+function repeated(results: Results): Finding[] {
+  const { repeated, after, chosen } = results
+  const all = [after.losses, ...Object.values(repeated)]
+  if (all.length === 1) return []
+  const list = (of: (losses: Losses) => string) => all.map(of).join('; ')
+  return [
+    {
+      headline: `${chosen} with ${all.length} seeds: ${list((losses) => beyondBest(losses, results))} nats beyond the old context`,
+      text:
+        `Against the best method without training. Within the old context at worst ${list((losses) => changesWithin(losses, results).worst)}. ` +
+        `With half the old context, all of it and the new length: ${list((losses) =>
+          nested(losses, results)
+            .points.map(({ loss }) => loss.toFixed(4))
+            .join(', '),
+        )}. β = ${list(({ powerLaw }) => powerLaw.beta.toFixed(2))}.`,
+    },
+  ]
 }

@@ -20,7 +20,16 @@ import { watchTraining } from '../long-context/watch.ts'
 import { askForPairs } from '../shared/ask-for-pairs.ts'
 import { windowsOf } from '../shared/windows.ts'
 import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
-import { byPosition, describeLosses, describePositions, describeRecall, measureLoss, measureRecall, type Positions } from './measure.ts'
+import {
+  byPosition,
+  describeLosses,
+  describePositions,
+  describeRecall,
+  type Losses,
+  measureLoss,
+  measureRecall,
+  type Positions,
+} from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
 import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from './plan.ts'
 import { writeReport } from './report.ts'
@@ -154,18 +163,28 @@ const watch = await watchTraining(settings.watch)
 const trainModel = modelTraining({ settings, run, engine, checkpoint, watch, memory: plan.memory, validationRow: validationWindows[0]! })
 
 const shortLength = Math.max(32, Math.floor(trained / 8))
-const arms = [
-  { id: 'long', ...all.find(({ label }) => label === chosen.label)! },
-  ...settings.compare.map((method) => ({ id: method, ...byMethod(unmodified, length, method) })),
-]
+interface Arm {
+  readonly id: string
+  readonly seed: number
+  readonly label: string
+  readonly config: LlamaConfig
+}
+const first: Arm = { id: 'long', seed, label: chosen.label, config: extended }
+const others: Arm[] = settings.compare.map((method) => ({ id: method, seed, ...byMethod(unmodified, length, method) }))
+const again: Arm[] = Array.from({ length: settings.repeats }, (_, i) => seed + 1 + i).map((own) => ({
+  ...first,
+  id: `seed-${own}`,
+  seed: own,
+  label: `${chosen.label}, seed ${own}`,
+}))
 const training: Record<string, Awaited<ReturnType<typeof trainModel>>> = {}
-for (const { id, label, config } of arms)
+for (const { id, seed, label, config } of [first, ...others, ...again])
   training[id] = await run.stage(
     id,
     `4. Continue pretraining at ${length} tokens: ${label}`,
     () => {
-      const rowsOf = (rowLength: number) => trainingRows({ ...settings, length: rowLength, texts: trainingTexts, begin, shortLength })
-      return trainModel({ id, config, phases: phasesOf(settings, plan.steps.long), rowsOf })
+      const rowsOf = (rowLength: number) => trainingRows({ ...settings, seed, length: rowLength, texts: trainingTexts, begin, shortLength })
+      return trainModel({ id, config, seed, phases: phasesOf(settings, plan.steps.long), rowsOf })
     },
     describeTraining,
   )
@@ -202,7 +221,7 @@ if (lessons.length > 0)
     `   Instruct: ${lessons.length} pairs, loss on whole sequences`,
     () => {
       const phases = phasesOf({ ...settings, curriculum: 0 }, plan.steps.instruct)
-      return trainModel({ id: 'tuned', config: extended, from: 'long', phases, rowsOf: () => lessonRows(lessons, length, seed) })
+      return trainModel({ id: 'tuned', config: extended, seed, from: 'long', phases, rowsOf: () => lessonRows(lessons, length, seed) })
     },
     describeTraining,
   )
@@ -213,9 +232,13 @@ const after = {
   losses: await losses('after-loss', '6. After: the same measurements', extended, 'long'),
   recall: await recall('after-recall', '   pass keys and first sentences', extended, 'long'),
 }
-const compared: Record<string, Awaited<ReturnType<typeof losses>>> = {}
-for (const { id, label, config } of arms.slice(1))
-  compared[label] = await losses(`after-${id}`, `   ${label}, after equal training`, config, id)
+async function lossesOf(arms: readonly Arm[]): Promise<Record<string, Losses>> {
+  const found: Record<string, Losses> = {}
+  for (const { id, label, config } of arms) found[label] = await losses(`after-${id}`, `   ${label}, after equal training`, config, id)
+  return found
+}
+const compared = await lossesOf(others)
+const repeated = await lossesOf(again)
 const tunedMeasures =
   tuned === 'tuned'
     ? {
@@ -267,7 +290,8 @@ writeReport(run.path('report.html'), {
   zeroShot,
   before,
   after,
-  compared: Object.fromEntries(Object.entries(compared).map(([label, own]) => [`${label}, equal training`, own])),
+  compared,
+  repeated,
   tuned: tunedMeasures,
   training,
   pairs,

@@ -81,14 +81,17 @@ interface TimedPhase {
   readonly secondsPerStep: number
 }
 
+/** How many trainings of equal length there are. */
+const armsOf = ({ compare, repeats }: Settings) => 1 + compare.length + repeats
+
 const meanSeconds = (phases: readonly TimedPhase[]) => phases.reduce((sum, own) => sum + own.fraction * own.secondsPerStep, 0)
 
 /** How many steps fit into `--hours`, where the settings do not say it. Throws an Error where these are too few. */
 function stepsFor(phases: readonly TimedPhase[], settings: Settings): Steps {
-  const { hours, length, compare, pairs } = settings
+  const { hours, length, pairs } = settings
   const secondsPerStep = meanSeconds(phases)
   const share = pairs > 0 && settings.instructSteps === undefined ? instructShare : 0
-  const secondsOfAll = (1 + compare.length) * secondsPerStep + share * phases.at(-1)!.secondsPerStep // by steps of an arm
+  const secondsOfAll = armsOf(settings) * secondsPerStep + share * phases.at(-1)!.secondsPerStep // by steps of an arm
   const fit = Math.floor((hours * 3600) / secondsOfAll)
   const long = settings.steps ?? fit
   if (long < fewestSteps && settings.steps === undefined) {
@@ -126,7 +129,7 @@ export interface Plan {
 
 /** Measures the trial steps, and plans by the last, which no longer grows the heap. */
 export async function makePlan(learner: Learner, settings: Settings): Promise<Plan> {
-  const { length, trialSteps, compare } = settings
+  const { length, trialSteps } = settings
   const { lora: _, ...config } = learner.config
   const memory = planMemory(config, settings)
   const phases: TimedPhase[] = []
@@ -135,7 +138,7 @@ export async function makePlan(learner: Learner, settings: Settings): Promise<Pl
     phases.push({ sequenceLength, fraction: steps / 1000, secondsPerStep: seconds.at(-1)! })
   }
   const steps = stepsFor(phases, settings)
-  const arms = 1 + compare.length
+  const arms = armsOf(settings)
   const flopsOf = (sequenceLength: number, steps: number) =>
     steps * trainingFlops({ layers: config.numLayers, hidden: config.hiddenSize, sequenceLength, tokens: length })
   return {
@@ -158,9 +161,11 @@ export function planTable(
   settings: Settings,
   trained: number,
 ): [string, string][] {
-  const { length, method, rank, compare } = settings
+  const { length, method, rank, compare, repeats } = settings
   const whole = (value: number) => Math.round(value).toLocaleString('en-US')
   const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+  const inSteps = (count: number) => `${count} ${count === 1 ? 'step' : 'steps'}`
+  const more = [...compare, ...Array.from({ length: repeats }, () => 'another seed')].join(', ')
   const again = memory.activationCheckpointing
   return [
     ['context', `${whole(trained)} → ${whole(length)} tokens`],
@@ -176,11 +181,8 @@ export function planTable(
       `a step, rows of ${whole(sequenceLength)}`,
       `${secondsPerStep.toPrecision(3)} s, ${whole(length / secondsPerStep)} tokens/s, measured${fraction < 1 ? `; ${Math.round(100 * fraction)} % of the steps` : ''}`,
     ]),
-    [
-      'continued pretraining',
-      `${steps.long} steps, ${whole(steps.long * length)} tokens${compare.length > 0 ? `; as many with ${compare.join(', ')}` : ''}`,
-    ],
-    ['instruction tuning', steps.instruct > 0 ? `${steps.instruct} steps` : 'none'],
+    ['continued pretraining', `${inSteps(steps.long)}, ${whole(steps.long * length)} tokens${more === '' ? '' : `; as many with ${more}`}`],
+    ['instruction tuning', steps.instruct > 0 ? inSteps(steps.instruct) : 'none'],
     ['in all', `${flops.toExponential(1)} FLOPs, ${(seconds / 3600).toPrecision(2)} hours, and what measuring takes`],
   ]
 }

@@ -28,8 +28,7 @@ interface Model {
 }
 
 /** Every model that was measured, with the colour of its lines. */
-function models({ before, zeroShot, after, compared, tuned, chosen }: Results): readonly Model[] {
-  const others = Object.entries(compared)
+function models({ before, zeroShot, after, compared, repeated, tuned, chosen }: Results): readonly Model[] {
   const all: readonly Model[] = [
     { name: 'unmodified', colour: 'var(--rope)', positions: before.losses.byPosition, losses: before.losses, recall: before.recall },
     ...Object.entries(zeroShot).map(([label, positions]) => ({
@@ -44,7 +43,13 @@ function models({ before, zeroShot, after, compared, tuned, chosen }: Results): 
       losses: after.losses,
       recall: after.recall,
     },
-    ...others.map(([name, losses]) => ({ name, colour: 'var(--pi)', positions: losses.byPosition, losses })),
+    ...Object.entries(repeated).map(([name, losses]) => ({ name, colour: '#8fb8f6', positions: losses.byPosition, losses })),
+    ...Object.entries(compared).map(([label, losses]) => ({
+      name: `${label}, equal training`,
+      colour: 'var(--pi)',
+      positions: losses.byPosition,
+      losses,
+    })),
     ...(tuned ? [{ name: 'instruction-tuned', colour: 'var(--tuned)', positions: tuned.losses.byPosition, ...tuned }] : []),
   ]
   return all

@@ -30,6 +30,8 @@ export interface Results {
   readonly after: Measures
   /** Other methods after equal training, by label. */
   readonly compared: Readonly<Record<string, Losses>>
+  /** The chosen base after equal training with other seeds, by label. */
+  readonly repeated: Readonly<Record<string, Losses>>
   readonly tuned: Measures | undefined
   readonly training: Readonly<Record<string, Training>>
   readonly pairs: Pairs

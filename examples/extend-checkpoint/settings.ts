@@ -54,6 +54,7 @@ const schema = z.strictObject({
   compare: list(z.enum(['linear', 'ntk', 'yarn']))
     .default([])
     .describe('comma-separated: methods that get equal training, for comparison'),
+  repeats: count(0).default(0).describe('how often the chosen base is trained again, each time with the next seed, for comparison'),
   shortShare: fraction.default(0.2).describe('share of the training tokens in short documents'),
   checkpointEvery: count().default(1).describe('steps between checkpoints'),
   evalTexts: count().default(2).describe('held-out texts of the full length per measurement'),
@@ -70,8 +71,8 @@ const schema = z.strictObject({
 
 export type Settings = z.infer<typeof schema>
 
-/** These only say where and how, not what: a run may go on with others. */
-export const free = ['runs', 'name', 'engine', 'threads', 'memory', 'checkpointEvery', 'watch', 'yes'] as const
+/** These only say where and how, or how often, not what: a run may go on with others. */
+export const free = ['runs', 'name', 'engine', 'threads', 'memory', 'checkpointEvery', 'repeats', 'watch', 'yes'] as const
 
 const placeholders = { model: '<folder|.gguf|URL>', texts: '<paths...>', watch: '[port]', yes: '' }
 

@@ -27,6 +27,8 @@ export interface Shared {
 export interface TrainingStage {
   readonly id: string
   readonly config: LlamaConfig
+  /** Of the low-rank updates. */
+  readonly seed: number
   /** The training that it goes on from; none: the checkpoint. */
   readonly from?: string
   readonly phases: readonly CurriculumPhase[]
@@ -39,9 +41,9 @@ export function modelTraining({ settings, run, engine, checkpoint, watch, memory
   const { tokenizer } = checkpoint
   const { peak = method === 'full' ? 5e-5 : 2e-4 } = settings
   const slow = { match: /norm|embed_tokens|lm_head/, learningRateScale: method === 'full' ? 1 : 0.1, weightDecay: 0 }
-  return async ({ id, config, from, phases, rowsOf }: TrainingStage): Promise<Training> => {
+  return async ({ id, config, seed, from, phases, rowsOf }: TrainingStage): Promise<Training> => {
     await engine.restart()
-    const learner = await openLearner(checkpoint, settings, config, from && run.path('checkpoints', from))
+    const learner = await openLearner(checkpoint, { ...settings, seed }, config, from && run.path('checkpoints', from))
     const { frozen, learning } = learner
     const now = () => languageModel({ ...frozen, ...learning }, learner.config, length, [])
     const live: LanguageModel = { tokenLosses: (some) => now().tokenLosses(some), generate: (...prompt) => now().generate(...prompt) }

@@ -59,12 +59,15 @@ beforeAll(() => saveTinyCheckpoint(model, 256))
 
 describe('the recipe that extends a checkpoint', () => {
   it('ends in a report, models and an adapter', { timeout: 240_000 }, async () => {
-    const { code, output } = await extend('whole')
+    const { code, output } = await extend('whole', ['--repeats', '1'])
     expect(output).toContain('report.html')
     expect(code).toBe(0)
     const report = readFileSync(join(folder, 'whole', 'report.html'), 'utf8')
     expect(report.match(/<svg/g)?.length).toBeGreaterThan(7)
     expect(report).toMatch(/a step, rows of 128.*50 % of the steps.*a step, rows of 512/s)
+    expect(report).toMatch(/ABF ×\d with 2 seeds: [+−]0\.\d{3} ± 0\.\d{3}; [+−]0\.\d{3} ± 0\.\d{3} nats beyond/)
+    const steps = ['long', 'seed-2'].map((id) => readFileSync(join(folder, 'whole', 'metrics', `${id}.jsonl`), 'utf8'))
+    expect(steps[0]).not.toBe(steps[1])
     expect(report).not.toMatch(/NaN|undefined|https?:\/\/(?!www\.w3\.org)/)
     const models = join(folder, 'whole', 'models')
     const config = JSON.parse(readFileSync(join(models, 'extended', 'config.json'), 'utf8'))
@@ -96,7 +99,7 @@ describe('the recipe that extends a checkpoint', () => {
     let result: Awaited<ReturnType<typeof extend>>
     do {
       kills++
-      result = await extend('killed', [], { seen, after: (37 * kills) % 150 })
+      result = await extend('killed', ['--repeats', '1'], { seen, after: (37 * kills) % 150 })
     } while (result.code === null && kills < 40)
     expect(result.output).toContain('report.html')
     expect(kills).toBeGreaterThan(6)
