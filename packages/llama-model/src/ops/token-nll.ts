@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { chunks } from './chunks.ts'
 import { hasKernel, type Op, runKernel, runOp } from './kernels.ts'
+import { sumById } from './sum-by-id.ts'
 
 /**
  * Negative log-likelihood of `targets` int32 [N] under `softmax(hidden·weightᵀ)`, `logΣ_v e^x[n,v] − x[n, target_n]`, → [N].
@@ -60,11 +61,13 @@ const op: Op = {
   },
 }
 
+// logits as [V, rows]: TensorFlow computes them at three times the speed of [rows, V]
+
 function forwardInChunks(hidden: tf.Tensor, weight: tf.Tensor, targets: tf.Tensor): tf.Tensor[] {
   const parts = chunks(hidden.shape[0]!).map(([first, rows]) =>
     tf.tidy((): tf.Tensor[] => {
       const h = tf.slice(hidden, [first, 0], [rows, -1])
-      const logSumExp = tf.logSumExp(tf.matMul(h, weight, false, true), 1)
+      const logSumExp = tf.logSumExp(tf.matMul(weight, h, false, true), 0)
       const rowOfTarget = tf.gather(weight, tf.slice(targets, first, rows) as tf.Tensor1D) // the target's logit alone: no one-hot
       return [tf.sub(logSumExp, tf.sum(tf.mul(h, rowOfTarget), 1)), logSumExp]
     }),
@@ -72,24 +75,29 @@ function forwardInChunks(hidden: tf.Tensor, weight: tf.Tensor, targets: tf.Tenso
   return [0, 1].map((i) => tf.concat(parts.map((part) => part[i]!)))
 }
 
-/** [dHidden], and dWeight where its weight learns. */
+/** [dHidden], and dWeight where its weight learns: of `logΣe^x` in chunks, and of the targets' logits at once. */
 function backwardInChunks({ hidden, weight, targets, logSumExp, dLosses }: BackwardInputs, learns: boolean): tf.Tensor[] {
   return tf.tidy(() => {
     let dWeight: tf.Tensor[] = learns ? [tf.zerosLike(weight)] : []
     const dHidden = chunks(hidden.shape[0]!).map(([first, rows]) => {
-      const column = (x: tf.Tensor) => tf.reshape(tf.slice(x, first, rows), [rows, 1])
       const [dh, ...sum] = tf.tidy((): [tf.Tensor, ...tf.Tensor[]] => {
         const h = tf.slice(hidden, [first, 0], [rows, -1])
-        const probabilities = tf.tidy(() => tf.exp(tf.sub(tf.matMul(h, weight, false, true), column(logSumExp))))
-        const oneHot = tf.oneHot(tf.slice(targets, first, rows) as tf.Tensor1D, weight.shape[0]!)
-        const dLogits = tf.mul(tf.sub(probabilities, oneHot), column(dLosses))
-        return [tf.matMul(dLogits, weight), ...dWeight.map((before) => tf.add(before, tf.matMul(dLogits, h, true, false)))]
+        const dLogits = tf.tidy(() => {
+          const probabilities = tf.exp(tf.sub(tf.matMul(weight, h, false, true), tf.slice(logSumExp, first, rows)))
+          return tf.mul(probabilities, tf.slice(dLosses, first, rows))
+        })
+        return [tf.matMul(dLogits, weight, true, false), ...dWeight.map((before) => tf.add(before, tf.matMul(dLogits, h)))]
       })
       tf.dispose(dWeight)
       dWeight = sum
       return dh
     })
-    return [tf.concat(dHidden), ...dWeight]
+    const ids = targets as tf.Tensor1D
+    const column = tf.reshape(dLosses, [-1, 1])
+    return [
+      tf.sub(tf.concat(dHidden), tf.mul(tf.gather(weight, ids), column)),
+      ...dWeight.map((all) => tf.sub(all, sumById(tf.mul(hidden, column), ids, weight.shape[0]!))),
+    ]
   })
 }
 
