@@ -54,7 +54,7 @@ function goals(rows: readonly Row[]): Goal[] {
 export const lora: Work = {
   name: 'lora',
   about:
-    'A step of `pnpm extend` on a Llama of 135M parameters: low-rank updates of attention, norms and embeddings learn, every layer is computed again for its gradient, one row. On tfjs-node with our native attention. PyTorch: the same, eager, its checkpointing for every layer, and for the output layer by 2,048 tokens.',
+    'A step of `pnpm extend` on a Llama of 135M parameters: low-rank updates of attention, norms and embeddings learn, every layer is computed again for its gradient, one row. On tfjs-node with our native attention. PyTorch: the same, eager, its checkpointing for every layer, and for the output layer by 2,048 tokens. Measured with the environment of docs/memory.md, which tfjs-node and PyTorch inherit alike.',
   cases: (quick) => [512, ...(quick ? [] : [16_384])].map(caseOf),
   limits: { rounds: 1, turnMs: 1000, spendMs: 15_000, capMs: 1_200_000 },
   goals,
