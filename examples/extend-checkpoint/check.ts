@@ -38,10 +38,11 @@ for (const factor of values.factors.split(',').map(Number)) {
   const start = performance.now()
   const [ours] = await languageModel(params, stretched, length, []).tokenLosses([Int32Array.from(tokens)])
   const seconds = (performance.now() - start) / 1000
+  const gibibytes = process.resourceUsage().maxRSS / 2 ** 20 // of this process so far
   const save = () => savePretrained(folder, { params, config: stretched })
   const theirs = values.python === '' ? undefined : await save().then(() => transformersLosses(values.python))
   console.log(
-    `\nbase ${base * factor} (×${factor}), ${seconds.toFixed(0)} s\npositions        ours${theirs ? '   transformers  difference' : ''}`,
+    `\nbase ${base * factor} (×${factor}), ${seconds.toFixed(0)} s, ${gibibytes.toFixed(2)} GiB at most\npositions        ours${theirs ? '   transformers  difference' : ''}`,
   )
   for (const [from, to] of bins(length)) {
     const of = (losses: ArrayLike<number>) => mean(Array.from(losses).slice(Math.max(1, from), to))
