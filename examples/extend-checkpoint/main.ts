@@ -19,6 +19,7 @@ import { tokenize, withTokens } from '../long-context/tokenizer.ts'
 import { watchTraining } from '../long-context/watch.ts'
 import { askForPairs } from '../shared/ask-for-pairs.ts'
 import { windowsOf } from '../shared/windows.ts'
+import { type Arm, armsOf } from './arms.ts'
 import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
 import {
   byPosition,
@@ -35,7 +36,7 @@ import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from '.
 import { writeReport } from './report.ts'
 import { trainingRows } from './rows.ts'
 import { free, readSettings } from './settings.ts'
-import { byMethod, candidates, choose, describeSweep, judge, type Tried } from './sweep.ts'
+import { candidates, choose, describeSweep, judge, type Tried } from './sweep.ts'
 import { modelTraining } from './train-model.ts'
 
 const settings = readSettings(process.argv.slice(2))
@@ -163,20 +164,7 @@ const watch = await watchTraining(settings.watch)
 const trainModel = modelTraining({ settings, run, engine, checkpoint, watch, memory: plan.memory, validationRow: validationWindows[0]! })
 
 const shortLength = Math.max(32, Math.floor(trained / 8))
-interface Arm {
-  readonly id: string
-  readonly seed: number
-  readonly label: string
-  readonly config: LlamaConfig
-}
-const first: Arm = { id: 'long', seed, label: chosen.label, config: extended }
-const others: Arm[] = settings.compare.map((method) => ({ id: method, seed, ...byMethod(unmodified, length, method) }))
-const again: Arm[] = Array.from({ length: settings.repeats }, (_, i) => seed + 1 + i).map((own) => ({
-  ...first,
-  id: `seed-${own}`,
-  seed: own,
-  label: `${chosen.label}, seed ${own}`,
-}))
+const { first, others, again } = armsOf(unmodified, { label: chosen.label, config: extended }, settings)
 const training: Record<string, Awaited<ReturnType<typeof trainModel>>> = {}
 for (const { id, seed, label, config } of [first, ...others, ...again])
   training[id] = await run.stage(

@@ -82,7 +82,7 @@ interface TimedPhase {
 }
 
 /** How many trainings of equal length there are. */
-const armsOf = ({ compare, repeats }: Settings) => 1 + compare.length + repeats
+const countArms = ({ compare, repeats }: Settings) => 1 + compare.length + repeats
 
 const meanSeconds = (phases: readonly TimedPhase[]) => phases.reduce((sum, own) => sum + own.fraction * own.secondsPerStep, 0)
 
@@ -91,7 +91,7 @@ function stepsFor(phases: readonly TimedPhase[], settings: Settings): Steps {
   const { hours, length, pairs } = settings
   const secondsPerStep = meanSeconds(phases)
   const share = pairs > 0 && settings.instructSteps === undefined ? instructShare : 0
-  const secondsOfAll = armsOf(settings) * secondsPerStep + share * phases.at(-1)!.secondsPerStep // by steps of an arm
+  const secondsOfAll = countArms(settings) * secondsPerStep + share * phases.at(-1)!.secondsPerStep // by steps of an arm
   const fit = Math.floor((hours * 3600) / secondsOfAll)
   const long = settings.steps ?? fit
   if (long < fewestSteps && settings.steps === undefined) {
@@ -138,7 +138,7 @@ export async function makePlan(learner: Learner, settings: Settings): Promise<Pl
     phases.push({ sequenceLength, fraction: steps / 1000, secondsPerStep: seconds.at(-1)! })
   }
   const steps = stepsFor(phases, settings)
-  const arms = armsOf(settings)
+  const arms = countArms(settings)
   const flopsOf = (sequenceLength: number, steps: number) =>
     steps * trainingFlops({ layers: config.numLayers, hidden: config.hiddenSize, sequenceLength, tokens: length })
   return {
