@@ -61,6 +61,7 @@ inProcess({
   generate: (request) => generate(textModel.params, textModel.config, request),
   encode: textModel.tokenizer.encodeChat,
   decode: textModel.tokenizer.decode,
+  encodeText: (text) => textModel.tokenizer.encode(text, { specialTokens: false }),
   stopTokens: textModel.tokenizer.endTokens,
   contextLength: textModel.config.maxPositionEmbeddings,
 }) satisfies Complete

@@ -6,15 +6,17 @@ import { type Document, mix, pack } from 'seq-packer'
 import type { LongDocument } from '../shared/ask-for-pairs.ts'
 import type { Checkpoint } from './model.ts'
 
-/** The checkpoint as the author of pairs, within the context it was trained at. */
-export const asAuthor = ({ chat, config }: Checkpoint, params: Params): Complete =>
+/** The checkpoint as the author of pairs, within the context it was trained at; sampled so that a small one does not run in circles. */
+export const asAuthor = ({ chat, config, tokenizer }: Checkpoint, params: Params): Complete =>
   inProcess({
-    generate: (request) => generate(params, config, request),
+    generate: (request) => generate(params, config, { ...request, topP: 0.9, repetitionPenalty: 1.05 }),
     encode: chat.encodeChat,
     decode: chat.decode,
+    encodeText: tokenizer.encode,
     stopTokens: endsOf({ chat, config }),
     contextLength: config.maxPositionEmbeddings,
-    maxTokens: 256,
+    maxTokens: 160,
+    temperature: 0.3,
   })
 
 /** Rules instead of a model; for tests, and for checkpoints that cannot converse. */

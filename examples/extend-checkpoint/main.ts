@@ -32,6 +32,7 @@ import {
   type Positions,
 } from './measure.ts'
 import { merged, openCheckpoint, openLearner } from './model.ts'
+import { promptsWithExamples } from './pair-prompts.ts'
 import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from './plan.ts'
 import { writeReport } from './report.ts'
 import { trainingRows } from './rows.ts'
@@ -189,10 +190,12 @@ const pairs = await run.stage(
       const bar = progress('asking', wanted)
       const asked = await askForPairs(longTexts, {
         author: author === 'model' ? `${settings.model}, in process` : 'rules without a model (extractive)',
-        complete: author === 'model' ? asAuthor(checkpoint, params) : rules(seed),
+        ...(author === 'model'
+          ? { complete: asAuthor(checkpoint, params), replyFormat: 'json', prompts: promptsWithExamples }
+          : { complete: rules(seed) }),
         wanted,
         seed,
-        chunkCharacters: Math.min(4000, trained),
+        chunkCharacters: Math.min(1500, trained),
         journal: run.path('pairs-journal.jsonl'),
         onProgress: bar.update,
       })

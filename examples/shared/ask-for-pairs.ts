@@ -1,5 +1,5 @@
 // Question/answer pairs about long documents, checked by their author.
-import { type Complete, type Exercise, selfInstruct } from 'selfinstruct'
+import { type Complete, type Exercise, type Prompts, type ReplyFormat, selfInstruct } from 'selfinstruct'
 import { openJournal } from 'selfinstruct/node'
 
 export interface LongDocument {
@@ -18,6 +18,9 @@ export interface Pairs {
 export interface AskOptions {
   readonly author: string
   readonly complete: Complete
+  /** Default 'tags'. */
+  readonly replyFormat?: ReplyFormat
+  readonly prompts?: Partial<Prompts>
   /** How many pairs to ask for. */
   readonly wanted: number
   readonly seed: number
@@ -29,7 +32,7 @@ export interface AskOptions {
 
 /** Asks for pairs about the documents (paper §2.2, §4.3); the author checks its own answers. */
 export async function askForPairs(documents: readonly LongDocument[], options: AskOptions): Promise<Pairs> {
-  const { author, complete, wanted, seed, chunkCharacters, journal: file, onProgress } = options
+  const { author, complete, replyFormat = 'tags', prompts = {}, wanted, seed, chunkCharacters, journal: file, onProgress } = options
   const asked = documents.slice(0, wanted)
   const pairs: Exercise[] = []
   const rejected: Record<string, number> = {}
@@ -41,6 +44,8 @@ export async function askForPairs(documents: readonly LongDocument[], options: A
     kinds: ['normal', 'short'],
     pairsPerDocument: Math.ceil(wanted / asked.length),
     chunkCharacters,
+    replyFormat,
+    prompts,
     critique: true,
     seed,
   })) {

@@ -81,11 +81,14 @@ describe('inProcess', () => {
   async function* generate(request: TokenRequest) {
     asked.push(request)
     expect(++running).toBe(1)
-    for (const token of [...Array.from(request.tokens).slice(-5), 0].slice(0, request.maxNewTokens)) {
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      yield { token }
+    try {
+      for (const token of [...Array.from(request.tokens).slice(-5), 0].slice(0, request.maxNewTokens)) {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        yield { token }
+      }
+    } finally {
+      running--
     }
-    running--
   }
   const complete = inProcess({
     generate,
@@ -117,5 +120,83 @@ describe('inProcess', () => {
     abort.abort(new Error('enough'))
     expect(await first).toBe('hing.')
     await expect(second).rejects.toThrow('enough')
+  })
+
+  describe('with a schema', () => {
+    const schema = (of: Record<string, unknown>) => ({ name: 'reply', schema: of })
+    const object = (properties: Record<string, unknown>) => schema({ type: 'object', properties })
+    const text = { type: 'string' }
+
+    /** Writes what `says` has for the longest of its keys that the reply so far ends with; of tokens with a bias, takes the last by code. */
+    function writer(says: Record<string, string>, obeysBias = true) {
+      const prompts: string[] = []
+      async function* write({ tokens, maxNewTokens, logitBias }: TokenRequest): AsyncGenerator<{ token: number }> {
+        const prompt = String.fromCharCode(...Array.from(tokens))
+        prompts.push(prompt)
+        if (logitBias && obeysBias) return yield { token: Math.max(...Object.keys(logitBias).map(Number)) }
+        const begun = Object.keys(says).find((key) => prompt.endsWith(`"${key}": "`)) ?? ''
+        for (const token of [...codes(says[begun] ?? ''), 0].slice(0, maxNewTokens)) yield { token }
+      }
+      const reply = inProcess({
+        generate: write,
+        encode: () => codes('ask:'),
+        encodeText: codes,
+        decode: (tokens) => String.fromCharCode(...tokens),
+        stopTokens: [0],
+        contextLength: 200,
+      })
+      return { reply, prompts }
+    }
+
+    it('the model writes the strings alone, each after what stands before it', async () => {
+      const { reply, prompts } = writer({ question: 'Who said \\"no\\"?", and more', answer: ' the mate\nQuestion: ' })
+      const used: unknown[] = []
+      const onUsage = (usage: unknown) => used.push(usage)
+      const made = await reply(ask, { schema: object({ question: text, answer: text }), onUsage })
+      expect(JSON.parse(made)).toEqual({ question: 'Who said "no"?', answer: 'the mate' })
+      expect(prompts).toEqual(['ask:{"question": "', 'ask:{"question": "Who said \\"no\\"?", "answer": "'])
+      expect(used).toEqual([{ promptTokens: 4, completionTokens: 17 + 10 }]) // the quote and the end of the line are read
+    })
+
+    it('a string ends with the turn; what is no escape stands as it is', async () => {
+      const { reply } = writer({ answer: 'a \\whale' })
+      expect(await reply(ask, { schema: object({ answer: text }) })).toBe('{"answer": "a \\\\whale"}')
+    })
+
+    it('takes the likeliest of an enum, also where one option begins like another', async () => {
+      const { reply, prompts } = writer({ reason: 'so."' })
+      const verdict = { enum: ['no', 'yes', 'yesterday'] }
+      const made = await reply(ask, { schema: object({ reason: text, verdict }) })
+      expect(JSON.parse(made)).toEqual({ reason: 'so.', verdict: 'yesterday' }) // y before n, t before the closing quote
+      expect(prompts.slice(1).map((prompt) => prompt.slice(-5))).toEqual(['t": "', ' "yes']) // what is certain is not asked
+    })
+
+    it('ends a string at its share of the tokens, but for the last, at which the reply breaks off', async () => {
+      const { reply } = writer({ question: 'round and round and round', answer: 'and round' })
+      const pair = object({ question: text, answer: text })
+      expect(await reply(ask, { schema: pair, maxTokens: 20 })).toBe('{"question": "round and", "answer": "and round"}')
+      expect(await reply(ask, { schema: pair, maxTokens: 10 })).toBe('{"question": "round", "answer": "and r')
+      const judged = object({ reason: text, verdict: { enum: ['yes', 'no'] } })
+      expect(await reply(ask, { schema: judged, maxTokens: 3 })).toBe('{"reason": "", "verdict": "yes"}')
+    })
+
+    it('fills lists to their largest size', async () => {
+      const { reply } = writer({ question: 'Q"' })
+      const items = { type: 'object', properties: { question: text } }
+      const made = await reply(ask, { schema: object({ pairs: { type: 'array', items, minItems: 1, maxItems: 2 } }) })
+      expect(JSON.parse(made)).toEqual({ pairs: [{ question: 'Q' }, { question: 'Q' }] })
+    })
+
+    it('names what it cannot fill in, and a generator that does not heed logitBias', async () => {
+      const { reply } = writer({})
+      await expect(reply(ask, { schema: object({ count: { type: 'integer' } }) })).rejects.toThrow(
+        'inProcess: the schema holds {"type":"integer"}; objects, arrays, strings and enums of strings can be filled in.',
+      )
+      await expect(writer({}, false).reply(ask, { schema: schema({ enum: ['yes', 'no'] }) })).rejects.toThrow('it must add logitBias')
+    })
+
+    it('is left to the prompt without encodeText', async () => {
+      expect(await complete(ask, { schema: object({ count: { type: 'integer' } }) })).toBe('hing.')
+    })
   })
 })
