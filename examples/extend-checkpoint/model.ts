@@ -26,7 +26,7 @@ export interface Checkpoint {
 }
 
 /** Reads and checks `--model` and `--length`. Throws an Error that says what is wrong with which of them. */
-export async function openCheckpoint({ model, length, runs }: Settings): Promise<Checkpoint> {
+export async function openCheckpoint({ model, length, runs }: Pick<Settings, 'model' | 'length' | 'runs'>): Promise<Checkpoint> {
   const cache = /^https?:/i.test(model) ? { cache: join(runs, 'downloads') } : {}
   const load = () => loadPretrained(model, cache)
   const { params, config, tokenizer: files, original } = await load()

@@ -7,6 +7,8 @@ import { promisify } from 'node:util'
 import * as tf from '@tensorflow/tfjs'
 import { exportGguf, loadLora, loadPretrained, mergeLora } from 'llama-model'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { asAuthor } from '../extend-checkpoint/instruct.ts'
+import { openCheckpoint } from '../extend-checkpoint/model.ts'
 import { saveTinyCheckpoint } from './tiny-checkpoint.ts'
 
 const main = resolve(import.meta.dirname, '../extend-checkpoint/main.ts')
@@ -104,6 +106,19 @@ describe('the recipe that extends a checkpoint', () => {
     expect(result.output).toContain('report.html')
     expect(kills).toBeGreaterThan(6)
     expect(results('killed')).toEqual(results('whole'))
+  })
+
+  it('the checkpoint in process replies in the form asked for, whatever it says, and leaves nothing behind', async () => {
+    const base = await openCheckpoint({ model, length: 512, runs: folder })
+    const encodeChat = (turns: readonly { content: string }[]) => Array.from(base.tokenizer.encode(turns[0]!.content)) // it has no template
+    const checkpoint = { ...base, chat: { ...base.chat, encodeChat } as typeof base.chat }
+    const { params } = await checkpoint.load()
+    const tensors = tf.memory().numTensors
+    const verdict = { type: 'object', properties: { reason: { type: 'string' }, verdict: { enum: ['yes', 'no'] } } }
+    const ask = [{ role: 'user', content: 'Is it true?' }] as const
+    const reply = await asAuthor(checkpoint, params)(ask, { schema: { name: 'verdict', schema: verdict }, maxTokens: 8 })
+    expect(JSON.parse(reply)).toEqual({ reason: expect.any(String), verdict: expect.stringMatching(/^(yes|no)$/) })
+    expect(tf.memory().numTensors).toBe(tensors)
   })
 
   it('trains every parameter, and measures one text without retrieval, where that is asked for', { timeout: 120_000 }, async () => {
