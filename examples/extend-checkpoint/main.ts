@@ -37,7 +37,7 @@ import { checkTime, confirm, makePlan, phasesOf, planMemory, planTable } from '.
 import { writeReport } from './report.ts'
 import { trainingRows } from './rows.ts'
 import { free, readSettings } from './settings.ts'
-import { candidates, choose, describeSweep, judge, type Tried } from './sweep.ts'
+import { candidates, choose, describeSweep, judge, leastFactor, type Tried } from './sweep.ts'
 import { modelTraining } from './train-model.ts'
 
 const settings = readSettings(process.argv.slice(2))
@@ -142,8 +142,9 @@ for (const candidate of all) {
   const { label, config } = candidate
   tried.push(judge(candidate, await positionsOf(`sweep-${idOf(label)}`, `   ${label}`, config, validationWindows), trained))
 }
-console.log(`\n${describeSweep(tried)}`)
-const { chosen, best } = choose(tried)
+const least = leastFactor(unmodified, length)
+const { chosen, best } = choose(tried, least)
+console.log(`\n${describeSweep(tried, chosen)}`)
 const configOf = (label: string) => all.find((own) => own.label === label)!.config
 const extended = configOf(chosen.label)
 console.log(
@@ -278,6 +279,7 @@ writeReport(run.path('report.html'), {
   tried,
   chosen: chosen.label,
   best: best.label,
+  least,
   zeroShot,
   before,
   after,

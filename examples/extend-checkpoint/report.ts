@@ -112,7 +112,7 @@ function context(results: Results): Section {
   }
 }
 
-function sweep({ tried, chosen, trained }: Results): Section {
+function sweep({ tried, chosen, least, trained }: Results): Section {
   const points = tried.flatMap(({ label, positions }) => positions.map(({ position, loss }) => ({ series: label, x: position, y: loss })))
   const palette = ['var(--rope)', 'var(--abf)', 'var(--tuned)', '#8250df', '#bf3989', 'var(--pi)', 'var(--short)', '#0a7ea4']
   const colours = Object.fromEntries(tried.map(({ label }, i) => [label, palette[i % palette.length]!]))
@@ -120,7 +120,7 @@ function sweep({ tried, chosen, trained }: Results): Section {
   return {
     title: 'Choosing the base, before any training',
     body:
-      `<p>The same parameters with other rotations, on validation texts. ${escapeHtml(chosen)} has the lowest loss over the whole row among the bases, and was trained.</p>` +
+      `<p>The same parameters with other rotations, on validation texts. ${escapeHtml(chosen)} was trained: of the bases raised ${least} times or more, with which no pair of channels meets an angle that it did not meet before, it has the lowest loss over the whole row.</p>` +
       `<div class="grid" style="max-width:640px">${lines(points, { title: 'Zero-shot loss by position', smooth: true, ...options })}</div>` +
       table(
         ['method', `up to ${compact(trained)}`, 'beyond', 'whole row'],

@@ -24,6 +24,8 @@ export interface Results {
   /** Labels of the base that was trained, and of the best method before any training. */
   readonly chosen: string
   readonly best: string
+  /** Factors of the base below it were not chosen from: `leastFactor`. */
+  readonly least: number
   /** On held-out texts, by label. */
   readonly zeroShot: Readonly<Record<string, Positions>>
   readonly before: Measures

@@ -50,7 +50,9 @@ const schema = z.strictObject({
     .describe('peak learning rate (default: 2e-4 with lora, of which norms and embeddings take a tenth; 5e-5 with full)'),
   factors: list(positive.min(1))
     .default([2, 5, 10, 20])
-    .describe('comma-separated: by how much the RoPE base is raised, of which the best is chosen'),
+    .describe(
+      'comma-separated: by how much the RoPE base is raised; the least that leaves no angle unseen is tried too, and the best from there on is trained',
+    ),
   compare: list(z.enum(['linear', 'ntk', 'yarn']))
     .default([])
     .describe('comma-separated: methods that get equal training, for comparison'),

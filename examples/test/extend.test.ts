@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import * as tf from '@tensorflow/tfjs'
-import { exportGguf, loadLora, loadPretrained, mergeLora } from 'llama-model'
+import { exportGguf, extendContext, llamaConfig, loadLora, loadPretrained, mergeLora } from 'llama-model'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { asAuthor } from '../extend-checkpoint/instruct.ts'
 import { openCheckpoint } from '../extend-checkpoint/model.ts'
+import { leastFactor } from '../extend-checkpoint/sweep.ts'
 import { saveTinyCheckpoint } from './tiny-checkpoint.ts'
 
 const main = resolve(import.meta.dirname, '../extend-checkpoint/main.ts')
@@ -59,6 +60,26 @@ const results = (name: string) =>
 
 beforeAll(() => saveTinyCheckpoint(model, 256))
 
+describe('the least factor of the base', () => {
+  const { rope: llama2, ...shape } = llamaConfig('llama2-7b')
+  const smollm = { ...shape, headDim: 64, maxPositionEmbeddings: 8192, rope: { headDim: 64, base: 100_000 } } // the rotations of SmolLM2-135M
+
+  it.each([
+    [smollm, 16_384, 3.1],
+    [smollm, 32_768, 9.2],
+    [{ ...shape, rope: llama2 }, 32_768, 18.1],
+    [{ ...shape, rope: { headDim: 128, base: 100 } }, 8192, 1], // whose slowest pair turns in 585 tokens
+  ])('%# leaves no angle unseen, and less does', (config, length, least) => {
+    const unseen = (factor: number) =>
+      extendContext(config, { length, method: 'abf', base: config.rope.base! * factor }).changes.find(({ quantity }) =>
+        quantity.includes('not seen'),
+      )!.after
+    expect(leastFactor(config, length)).toBe(least)
+    expect(unseen(least)).toBe(0)
+    if (least > 1) expect(unseen(least - 0.1)).toBeGreaterThan(0)
+  })
+})
+
 describe('the recipe that extends a checkpoint', () => {
   it('ends in a report, models and an adapter', { timeout: 240_000 }, async () => {
     const { code, output } = await extend('whole', ['--repeats', '1'])
@@ -74,7 +95,7 @@ describe('the recipe that extends a checkpoint', () => {
     const models = join(folder, 'whole', 'models')
     const config = JSON.parse(readFileSync(join(models, 'extended', 'config.json'), 'utf8'))
     expect(config).toMatchObject({ max_position_embeddings: 512, rope_theta: expect.any(Number) })
-    expect([20_000, 80_000]).toContain(config.rope_theta)
+    expect([40_000, 80_000]).toContain(config.rope_theta)
 
     // the GGUF holds the same weights as the folder, rounded; the adapter on its base computes them too
     const whole = await loadPretrained(join(models, 'extended'))
