@@ -1,5 +1,7 @@
 // How every stage trains: what learns of the checkpoint, and then the loss on a held-out row.
+
 import * as tf from '@tensorflow/tfjs'
+import { cosine } from 'cosine-schedule'
 import { type LlamaConfig, loss, type MemoryPlan } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
 import type { Resumable, Row } from 'seq-packer'
@@ -48,6 +50,7 @@ export function modelTraining({ settings, run, engine, checkpoint, watch, memory
     const now = () => languageModel({ ...frozen, ...learning }, learner.config, length, [])
     const live: LanguageModel = { tokenLosses: (some) => now().tokenLosses(some), generate: (...prompt) => now().generate(...prompt) }
     const steps = phases.reduce((sum, phase) => sum + phase.steps, 0)
+    const schedule = cosine({ peak, totalSteps: steps, warmupSteps: Math.ceil(steps / 10), floor: peak / 10 })
     const { file, peakBytes } = await trainStage({
       id,
       run,
@@ -56,8 +59,7 @@ export function modelTraining({ settings, run, engine, checkpoint, watch, memory
       loss: (params, batch) => loss({ ...frozen, ...params }, learner.config, batch, memory),
       phases,
       rowsOf,
-      peak,
-      warmupSteps: Math.ceil(steps / 10),
+      learningRate: (step) => schedule(step + 0.5), // the middle of a step: of a dozen none is given to a rate of 0
       optimizer: adamw({ groups: [slow] }), // β 0.9/0.95, decay 0.1, as Llama 2
       checkpointEvery: settings.checkpointEvery,
       draw: watch.training(id, live, validationRow, {

@@ -1,4 +1,5 @@
 // How every stage trains: all parameters, and then the loss on held-out rows.
+import { cosine } from 'cosine-schedule'
 import { type LlamaConfig, loss, type Params, savePretrained } from 'llama-model'
 import type { Resumable, Row } from 'seq-packer'
 import { adamw, curriculum } from 'trainer'
@@ -48,8 +49,7 @@ export function modelTraining({ settings, run, engine, watch, tokenizer, tokeniz
       loss: (params, batch) => loss(params, config, batch),
       phases: curriculum({ totalSteps: steps, tokensPerBatch, phases: [{ sequenceLength: rowLength, fraction: 1 }] }),
       rowsOf: () => rows,
-      peak,
-      warmupSteps: Math.ceil(steps / 20),
+      learningRate: cosine({ peak, totalSteps: steps, warmupSteps: Math.ceil(steps / 20), floor: peak / 10 }),
       optimizer: adamw(), // β 0.9/0.95, decay 0.1, as Llama 2
       checkpointEvery: settings.checkpointEvery,
       draw: watch.training(id, model, windows[0]!, tokenizer),

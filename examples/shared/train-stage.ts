@@ -1,5 +1,5 @@
 // One training of a recipe: the same loop whatever the model, the rows and what of it learns.
-import { cosine } from 'cosine-schedule'
+import type { Schedule } from 'cosine-schedule'
 import type { Batch, Params } from 'llama-model'
 import type { Resumable, Row } from 'seq-packer'
 import { batches } from 'seq-packer/tfjs'
@@ -29,9 +29,7 @@ export interface StageTraining {
   /** Rows of which length, when: trainer's `curriculum`. */
   readonly phases: readonly CurriculumPhase[]
   readonly rowsOf: (sequenceLength: number) => Resumable<Row>
-  /** Learning rate at its peak; it ends at a tenth. */
-  readonly peak: number
-  readonly warmupSteps: number
+  readonly learningRate: Schedule
   readonly optimizer: Optimizer
   /** Steps between checkpoints. */
   readonly checkpointEvery: number
@@ -41,11 +39,11 @@ export interface StageTraining {
 }
 
 /**
- * Cosine with warm-up, clipping, checkpoints; goes on from the newest whole checkpoint. Ctrl-C finishes the step, saves and ends the process.
+ * Clipping and checkpoints; goes on from the newest whole checkpoint. Ctrl-C finishes the step, saves and ends the process.
  * Returns the file of all steps, and the most memory that the engine held.
  */
 export async function trainStage(options: StageTraining): Promise<{ file: string; peakBytes: number }> {
-  const { id, run, engine, phases, rowsOf, peak, warmupSteps, checkpointEvery, draw, pace } = options
+  const { id, run, engine, phases, rowsOf, learningRate, checkpointEvery, draw, pace } = options
   const steps = phases.reduce((sum, phase) => sum + phase.steps, 0)
   const tokensPerBatch = phases[0]!.batchSize * phases[0]!.sequenceLength
   const dir = run.path('checkpoints', id)
@@ -63,7 +61,7 @@ export async function trainStage(options: StageTraining): Promise<{ file: string
     loss: options.loss,
     batches: stream.batches,
     tokens: () => tokensPerBatch,
-    learningRate: cosine({ peak, totalSteps: steps, warmupSteps, floor: peak / 10 }),
+    learningRate,
     optimizer: options.optimizer,
     clipNorm: 1,
     totalSteps: steps,
