@@ -1,5 +1,4 @@
 // How every stage trains: what learns of the checkpoint, and then the loss on a held-out row.
-
 import * as tf from '@tensorflow/tfjs'
 import { cosine } from 'cosine-schedule'
 import { type LlamaConfig, loss, type MemoryPlan } from 'llama-model'
