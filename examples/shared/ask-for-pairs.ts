@@ -1,5 +1,5 @@
 // Question/answer pairs about long documents, checked by their author.
-import { type Complete, type Exercise, type Prompts, type ReplyFormat, selfInstruct } from 'selfinstruct'
+import { type Exercise, type SelfInstructOptions, selfInstruct } from 'selfinstruct'
 import { openJournal } from 'selfinstruct/node'
 
 export interface LongDocument {
@@ -15,16 +15,10 @@ export interface Pairs {
   readonly rejected: Readonly<Record<string, number>>
 }
 
-export interface AskOptions {
+export interface AskOptions extends Pick<SelfInstructOptions, 'complete' | 'seed' | 'chunkCharacters' | 'replyFormat' | 'prompts'> {
   readonly author: string
-  readonly complete: Complete
-  /** Default 'tags'. */
-  readonly replyFormat?: ReplyFormat
-  readonly prompts?: Partial<Prompts>
   /** How many pairs to ask for. */
   readonly wanted: number
-  readonly seed: number
-  readonly chunkCharacters: number
   /** Keeps every reply as it comes, so that none is asked for twice. */
   readonly journal: string
   readonly onProgress: (done: number) => void
@@ -32,22 +26,19 @@ export interface AskOptions {
 
 /** Asks for pairs about the documents (paper §2.2, §4.3); the author checks its own answers. */
 export async function askForPairs(documents: readonly LongDocument[], options: AskOptions): Promise<Pairs> {
-  const { author, complete, replyFormat = 'tags', prompts = {}, wanted, seed, chunkCharacters, journal: file, onProgress } = options
+  const { author, complete, wanted, journal: file, onProgress, ...how } = options
   const asked = documents.slice(0, wanted)
   const pairs: Exercise[] = []
   const rejected: Record<string, number> = {}
   let done = 0
   const journal = await openJournal(file, { run: author })
   for await (const outcome of selfInstruct({
+    ...how,
     documents: asked,
     complete: journal.remember(complete),
     kinds: ['normal', 'short'],
     pairsPerDocument: Math.ceil(wanted / asked.length),
-    chunkCharacters,
-    replyFormat,
-    prompts,
     critique: true,
-    seed,
   })) {
     if (outcome.kind === 'rejection') rejected[outcome.reason] = (rejected[outcome.reason] ?? 0) + 1
     else {
