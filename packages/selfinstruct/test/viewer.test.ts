@@ -109,6 +109,7 @@ it('shows thousands of pairs beside their chunks, and stays quick', async ({ ski
     await page.getByLabel('Kind').selectOption('short')
     expect(await found(page)).toBe('1,667 of 5,500: 1,667 pairs, 0 rejections')
     await page.locator('summary').click()
+    await page.locator('figure').nth(5).waitFor() // drawn when the browser gets to it
     expect(await page.locator('figure').count()).toBe(6)
     expect(await page.locator('figure').first().textContent()).toBe('Resultspair1,667100.0 %')
     await page.getByLabel('Search').fill('nothing has this')
