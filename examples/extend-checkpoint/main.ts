@@ -168,16 +168,12 @@ const trainModel = modelTraining({ settings, run, engine, checkpoint, watch, mem
 const shortLength = Math.max(32, Math.floor(trained / 8))
 const { first, others, again } = armsOf(unmodified, { label: chosen.label, config: extended }, settings)
 const training: Record<string, Awaited<ReturnType<typeof trainModel>>> = {}
-for (const { id, seed, label, config } of [first, ...others, ...again])
-  training[id] = await run.stage(
-    id,
-    `4. Continue pretraining at ${length} tokens: ${label}`,
-    () => {
-      const rowsOf = (rowLength: number) => trainingRows({ ...settings, seed, length: rowLength, texts: trainingTexts, begin, shortLength })
-      return trainModel({ id, config, seed, phases: phasesOf(settings, plan.steps.long), rowsOf })
-    },
-    describeTraining,
-  )
+async function train({ id, seed, label, config }: Arm, title: string) {
+  const rowsOf = (rowLength: number) => trainingRows({ ...settings, seed, length: rowLength, texts: trainingTexts, begin, shortLength })
+  const work = () => trainModel({ id, config, seed, phases: phasesOf(settings, plan.steps.long), rowsOf })
+  training[id] = await run.stage(id, `${title}: ${label}`, work, describeTraining)
+}
+await train(first, `4. Continue pretraining at ${length} tokens`)
 
 // ---- 5. instruct -----------------------------------------------------------------------------------------------------------------------------
 const longTexts = longDocuments(trainingTexts, length)
@@ -224,13 +220,6 @@ const after = {
   losses: await losses('after-loss', '6. After: the same measurements', extended, 'long'),
   recall: await recall('after-recall', '   pass keys and first sentences', extended, 'long'),
 }
-async function lossesOf(arms: readonly Arm[]): Promise<Record<string, Losses>> {
-  const found: Record<string, Losses> = {}
-  for (const { id, label, config } of arms) found[label] = await losses(`after-${id}`, `   ${label}, after equal training`, config, id)
-  return found
-}
-const compared = await lossesOf(others)
-const repeated = await lossesOf(again)
 const tunedMeasures =
   tuned === 'tuned'
     ? {
@@ -270,6 +259,18 @@ await run.stage(
     }),
   () => run.path('models'),
 )
+
+// ---- 7. what the same training does otherwise: with another method, with another seed ---------------------------------------------------------
+async function equalTraining(arms: readonly Arm[]): Promise<Record<string, Losses>> {
+  const found: Record<string, Losses> = {}
+  for (const arm of arms) {
+    await train(arm, '7. Equal training')
+    found[arm.label] = await losses(`after-${arm.id}`, `   ${arm.label}, after it`, arm.config, arm.id)
+  }
+  return found
+}
+const compared = await equalTraining(others)
+const repeated = await equalTraining(again)
 
 writeReport(run.path('report.html'), {
   settings,

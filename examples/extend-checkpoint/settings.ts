@@ -74,7 +74,7 @@ const schema = z.strictObject({
 export type Settings = z.infer<typeof schema>
 
 /** These only say where and how, or how often, not what: a run may go on with others. */
-export const free = ['runs', 'name', 'engine', 'threads', 'memory', 'checkpointEvery', 'repeats', 'watch', 'yes'] as const
+export const free = ['runs', 'name', 'engine', 'threads', 'memory', 'checkpointEvery', 'compare', 'repeats', 'watch', 'yes'] as const
 
 const placeholders = { model: '<folder|.gguf|URL>', texts: '<paths...>', watch: '[port]', yes: '' }
 
