@@ -115,17 +115,25 @@ export async function checkTime(learner: Learner, settings: Settings): Promise<v
   stepsFor([{ sequenceLength: length, fraction: 1, secondsPerStep: (seconds * length) / rowLength }], settings)
 }
 
+interface Cost {
+  /** By the paper's formula. */
+  readonly flops: number
+  readonly seconds: number
+}
+
 export interface Plan {
   readonly steps: Steps
   readonly phases: readonly TimedPhase[]
   readonly memory: MemoryPlan
-  /** Of all arms and instruction tuning, by the paper's formula. */
-  readonly flops: number
-  /** Of all arms and instruction tuning. */
-  readonly seconds: number
+  /** Of the continued pretraining of one arm. */
+  readonly pretraining: Cost
+  readonly instruction: Cost
   readonly learning: number
   readonly parameters: number
 }
+
+const sumOf = (costs: readonly Cost[]): Cost =>
+  costs.reduce((sum, own) => ({ flops: sum.flops + own.flops, seconds: sum.seconds + own.seconds }))
 
 /** Measures the trial steps, and plans by the last, which no longer grows the heap. */
 export async function makePlan(learner: Learner, settings: Settings): Promise<Plan> {
@@ -138,18 +146,17 @@ export async function makePlan(learner: Learner, settings: Settings): Promise<Pl
     phases.push({ sequenceLength, fraction: steps / 1000, secondsPerStep: seconds.at(-1)! })
   }
   const steps = stepsFor(phases, settings)
-  const arms = countArms(settings)
-  const flopsOf = (sequenceLength: number, steps: number) =>
-    steps * trainingFlops({ layers: config.numLayers, hidden: config.hiddenSize, sequenceLength, tokens: length })
+  const costOf = (own: TimedPhase, steps: number): Cost => ({
+    flops:
+      steps * trainingFlops({ layers: config.numLayers, hidden: config.hiddenSize, sequenceLength: own.sequenceLength, tokens: length }),
+    seconds: steps * own.secondsPerStep,
+  })
   return {
     steps,
     phases,
     memory,
-    flops: phases.reduce(
-      (sum, own) => sum + flopsOf(own.sequenceLength, arms * steps.long * own.fraction),
-      flopsOf(length, steps.instruct),
-    ),
-    seconds: arms * steps.long * meanSeconds(phases) + steps.instruct * phases.at(-1)!.secondsPerStep,
+    pretraining: sumOf(phases.map((own) => costOf(own, steps.long * own.fraction))),
+    instruction: costOf(phases.at(-1)!, steps.instruct),
     learning: Object.values(learner.learning).reduce((sum, { size }) => sum + size, 0),
     parameters: countParams(config),
   }
@@ -157,7 +164,7 @@ export async function makePlan(learner: Learner, settings: Settings): Promise<Pl
 
 /** The plan as lines of two columns, for the terminal and the report. */
 export function planTable(
-  { steps, phases, memory, flops, seconds, learning, parameters }: Plan,
+  { steps, phases, memory, pretraining, instruction, learning, parameters }: Plan,
   settings: Settings,
   trained: number,
 ): [string, string][] {
@@ -166,6 +173,7 @@ export function planTable(
   const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
   const inSteps = (count: number) => `${count} ${count === 1 ? 'step' : 'steps'}`
   const more = [...compare, ...Array.from({ length: repeats }, () => 'another seed')].join(', ')
+  const { flops, seconds } = sumOf([instruction, ...Array.from({ length: countArms(settings) }, () => pretraining)])
   const again = memory.activationCheckpointing
   return [
     ['context', `${whole(trained)} → ${whole(length)} tokens`],

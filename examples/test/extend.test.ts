@@ -16,8 +16,9 @@ const main = resolve(import.meta.dirname, '../extend-checkpoint/main.ts')
 const folder = mkdtempSync(join(tmpdir(), 'extend-'))
 const model = join(folder, 'tiny')
 const tiny =
-  '--length 512 --max-texts 24 --instruct-steps 2 --eval-texts 2 --compare linear --factors 2,8 --author extractive --pairs 8 ' +
+  '--length 512 --max-texts 24 --instruct-steps 2 --eval-texts 2 --factors 2,8 --author extractive --pairs 8 ' +
   '--answer-tokens 4 --curriculum 0.5 --yes'
+const comparisons = ['--compare', 'linear', '--repeats', '1']
 
 /** Runs the recipe; with `kill`, SIGKILL as soon as that many milliseconds have passed since a stage not in `seen` was begun. */
 function extend(
@@ -82,7 +83,7 @@ describe('the least factor of the base', () => {
 
 describe('the recipe that extends a checkpoint', () => {
   it('ends in a report, models and an adapter', { timeout: 240_000 }, async () => {
-    const { code, output } = await extend('whole', ['--repeats', '1'])
+    const { code, output } = await extend('whole', comparisons)
     expect(output).toContain('report.html')
     expect(code).toBe(0)
     const report = readFileSync(join(folder, 'whole', 'report.html'), 'utf8')
@@ -116,13 +117,15 @@ describe('the recipe that extends a checkpoint', () => {
     expect(moved('model.layers.0.mlp.up_proj.weight')).toBe(0)
   })
 
-  it('killed in every stage, gives the same figures to the last digit', { timeout: 600_000 }, async () => {
+  it('killed in every stage, with comparisons added on the way, the figures are the same to the last digit', {
+    timeout: 600_000,
+  }, async () => {
     const seen = new Set<string>()
     let kills = -1
     let result: Awaited<ReturnType<typeof extend>>
     do {
       kills++
-      result = await extend('killed', ['--repeats', '1'], { seen, after: (37 * kills) % 150 })
+      result = await extend('killed', kills < 6 ? [] : comparisons, { seen, after: (37 * kills) % 150 })
     } while (result.code === null && kills < 40)
     expect(result.output).toContain('report.html')
     expect(kills).toBeGreaterThan(6)
