@@ -132,6 +132,22 @@ describe('the recipe that extends a checkpoint', () => {
     expect(results('killed')).toEqual(results('whole'))
   })
 
+  it('measures the contexts of a finished training on every held-out text', { timeout: 60_000 }, async () => {
+    const check = resolve(main, '../check-contexts.ts')
+    const args = ['--import', 'tsx', '--conditions=@repo/source', check, join(folder, 'whole'), '--training', 'long,seed-2']
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    const [first, second] = ['long', 'seed-2'].map(
+      (training) => stdout.match(new RegExp(`${training}, \\d+ held-out texts.*\n(?:\\d.*\n){3}`))![0],
+    )
+    expect(first).toMatch(/^256 tokens before them: \d\.\d{4} ± \d\.\d{4}, -?0\.\d{4} ± 0\.\d{4} against 128$/m)
+    expect(second!.replace('seed-2', 'long')).not.toBe(first)
+    // on the texts of the report it gives the report's losses
+    const inReport = JSON.parse(readFileSync(join(folder, 'whole', 'results', 'after-loss.json'), 'utf8')).result.byContext
+    const own = JSON.parse(readFileSync(join(folder, 'whole', 'results', 'contexts-long-0.json'), 'utf8')).result
+    for (const { context, perDocument } of own)
+      expect(perDocument[0]).toBeCloseTo(inReport.find((other: (typeof own)[0]) => other.context === context).perDocument[0], 5)
+  })
+
   it('the checkpoint in process replies in the form asked for, whatever it says, and leaves nothing behind', async () => {
     const base = await openCheckpoint({ model, length: 512, runs: folder })
     const encodeChat = (turns: readonly { content: string }[]) => Array.from(base.tokenizer.encode(turns[0]!.content)) // it has no template
