@@ -134,13 +134,14 @@ describe('the recipe that extends a checkpoint', () => {
 
   it('measures the contexts of a finished training on every held-out text', { timeout: 60_000 }, async () => {
     const check = resolve(main, '../check-contexts.ts')
-    const args = ['--import', 'tsx', '--conditions=@repo/source', check, join(folder, 'whole'), '--training', 'long,seed-2']
+    const args = ['--import', 'tsx', '--conditions=@repo/source', check, join(folder, 'whole'), '--training', 'long,seed-2,linear']
     const { stdout } = await promisify(execFile)(process.execPath, args)
     const [first, second] = ['long', 'seed-2'].map(
       (training) => stdout.match(new RegExp(`${training}, \\d+ held-out texts.*\n(?:\\d.*\n){3}`))![0],
     )
     expect(first).toMatch(/^256 tokens before them: \d\.\d{4} ± \d\.\d{4}, -?0\.\d{4} ± 0\.\d{4} against 128$/m)
     expect(second!.replace('seed-2', 'long')).not.toBe(first)
+    await expect(promisify(execFile)(process.execPath, [...args.slice(0, -1), 'lnear'])).rejects.toThrow('--training lnear: ')
     // on the texts of the report it gives the report's losses
     const inReport = JSON.parse(readFileSync(join(folder, 'whole', 'results', 'after-loss.json'), 'utf8')).result.byContext
     const own = JSON.parse(readFileSync(join(folder, 'whole', 'results', 'contexts-long-0.json'), 'utf8')).result
