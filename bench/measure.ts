@@ -49,7 +49,13 @@ export async function measureCase(
   earlier: ReadonlyMap<string, readonly Outcome[]>,
 ): Promise<readonly Outcome[]> {
   const fresh = work.startsWith('first ')
-  const runs = peers.map((peer) => ({ process: processOf(peer), samples: [] as Parts[], spent: 0, note: undefined as string | undefined }))
+  const runs = peers.map((peer) => ({
+    process: processOf(peer),
+    samples: [] as Parts[],
+    spent: 0,
+    note: undefined as string | undefined,
+    peakBytes: undefined as number | null | undefined,
+  }))
   // all load before anything is measured: each answers when it has
   if (!fresh) await Promise.all(runs.map(({ process }) => process.ask({ finish: true }, capMs)))
   let expected: readonly number[] | undefined
@@ -71,6 +77,10 @@ export async function measureCase(
       run.note = `computes something else: ${computed.join(', ')}, not ${expected.join(', ')}`
     else if (check.length > (expected?.length ?? 0)) expected = check
   }
+  const finish = async (run: (typeof runs)[number]) => {
+    const { peakBytes = null } = run.note === undefined ? await run.process.ask({ finish: true }, capMs) : {}
+    run.peakBytes = peakBytes
+  }
 
   for (const run of runs) {
     const before = smaller && earlier.get(smaller.name)?.find(({ peer }) => peer === run.process.peer)
@@ -78,7 +88,13 @@ export async function measureCase(
     if (before?.note) run.note = before.note
     else if (longest !== undefined && run.process.peer.engine !== 'machine' && longest * smaller!.growth > capMs)
       run.note = `> ${capMs / 1000} s`
-    else if (!fresh) await prepare(run)
+    else if (!fresh) {
+      await prepare(run)
+      if (run.spent <= spendMs) continue
+      // no further turn will come; its memory is for the next
+      await finish(run)
+      run.process.stop()
+    }
   }
   for (let round = 0; round < rounds; round++)
     for (const run of runs) {
@@ -93,8 +109,9 @@ export async function measureCase(
       if (median) run.samples.push(median)
     }
   const outcomes: Outcome[] = []
-  for (const { process, samples, note } of runs) {
-    const { peakBytes = null } = note === undefined ? await process.ask({ finish: true }, capMs) : {}
+  for (const run of runs) {
+    if (run.peakBytes === undefined) await finish(run)
+    const { process, samples, note, peakBytes = null } = run
     if (note !== undefined) process.stop() // whatever it was, the next case starts clean
     const failed = note !== undefined && samples.length === 0
     const names = failed ? [] : Object.keys(samples[0]!)
