@@ -111,7 +111,7 @@ const before = {
 // ---- 2. plan -------------------------------------------------------------------------------------------------------------------------------
 const plan = await run.stage(
   'plan',
-  `2. Plan: ${settings.trialSteps} trial steps at ${length} tokens`,
+  `2. Plan: what a step at ${length} tokens takes`,
   async () => {
     await engine.restart()
     const learner = await openLearner(checkpoint, settings, all[1]!.config)

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs'
 import { countParams, type LlamaConfig, loss, type MemoryPlan, memoryPlan } from 'llama-model'
 import { trainingFlops } from 'long-context-eval'
 import { type CurriculumPhase, curriculum, shortThenLong, train } from 'trainer'
+import { progress } from '../long-context/progress.ts'
 import { type Learner, learns, withLora } from './model.ts'
 import type { Settings } from './settings.ts'
 
@@ -47,7 +48,13 @@ export const phasesOf = ({ length, curriculum: share }: Settings, totalSteps: nu
   curriculum({ totalSteps, tokensPerBatch: length, phases: shortThenLong(share, { short: length / 4, long: length }) })
 
 /** Seconds of training steps on rows of random tokens, a single document each, the dearest there are. The learning rate is 0: nothing changes. */
-async function timeSteps(learner: Learner, memory: MemoryPlan | undefined, shape: [number, number], steps: number): Promise<number[]> {
+async function timeSteps(
+  learner: Learner,
+  memory: MemoryPlan | undefined,
+  shape: [number, number],
+  steps: number,
+  onStep = (_seconds: number) => {},
+): Promise<number[]> {
   const { config, frozen, learning } = learner
   const batches = function* () {
     for (;;) yield { tokens: tf.randomUniform<tf.Rank.R2>(shape, 0, config.vocabSize, 'int32', 1) }
@@ -59,10 +66,15 @@ async function timeSteps(learner: Learner, memory: MemoryPlan | undefined, shape
     batches: batches(),
     learningRate: () => 0,
     totalSteps: steps,
-  }))
+  })) {
     seconds.push(milliseconds / 1000)
+    onStep(milliseconds / 1000)
+  }
   return seconds
 }
+
+/** To so many significant digits, never as 1.04e+3. */
+export const rounded = (value: number, digits = 3) => value.toLocaleString('en-US', { maximumSignificantDigits: digits })
 
 const fewestSteps = 4
 const instructShare = 0.15 // of the steps of continued pretraining
@@ -97,8 +109,8 @@ function stepsFor(phases: readonly TimedPhase[], settings: Settings): Steps {
   if (long < fewestSteps && settings.steps === undefined) {
     const needed = (fewestSteps * secondsOfAll) / 3600
     throw new Error(
-      `--hours ${hours}: too little time. A step at ${length} tokens takes ${secondsPerStep.toPrecision(2)} s or more here, so ${fit} would fit; ` +
-        `${fewestSteps} are the least: give --hours ${needed.toPrecision(2)}, a shorter --length or a faster --engine`,
+      `--hours ${hours}: too little time. A step at ${length} tokens takes ${rounded(secondsPerStep, 2)} s or more here, so ${fit} would fit; ` +
+        `${fewestSteps} are the least: give --hours ${rounded(needed, 2)}, a shorter --length or a faster --engine`,
     )
   }
   return { long, instruct: pairs === 0 ? 0 : (settings.instructSteps ?? Math.max(1, Math.round(instructShare * long))) }
@@ -140,11 +152,16 @@ export async function makePlan(learner: Learner, settings: Settings): Promise<Pl
   const { length, trialSteps } = settings
   const { lora: _, ...config } = learner.config
   const memory = planMemory(config, settings)
+  const tried = phasesOf(settings, 1000)
+  const bar = progress('trial steps', tried.length * trialSteps)
+  let done = 0
   const phases: TimedPhase[] = []
-  for (const { sequenceLength, batchSize, steps } of phasesOf(settings, 1000)) {
-    const seconds = await timeSteps(learner, memory, [batchSize, sequenceLength], trialSteps)
+  for (const { sequenceLength, batchSize, steps } of tried) {
+    const onStep = (seconds: number) => bar.update(++done, `${rounded(seconds)} s, rows of ${sequenceLength}`)
+    const seconds = await timeSteps(learner, memory, [batchSize, sequenceLength], trialSteps, onStep)
     phases.push({ sequenceLength, fraction: steps / 1000, secondsPerStep: seconds.at(-1)! })
   }
+  bar.stop()
   const steps = stepsFor(phases, settings)
   const costOf = (own: TimedPhase, steps: number): Cost => ({
     flops:
@@ -187,11 +204,11 @@ export function planTable(
     ],
     ...phases.map(({ sequenceLength, fraction, secondsPerStep }): [string, string] => [
       `a step, rows of ${whole(sequenceLength)}`,
-      `${secondsPerStep.toPrecision(3)} s, ${whole(length / secondsPerStep)} tokens/s, measured${fraction < 1 ? `; ${Math.round(100 * fraction)} % of the steps` : ''}`,
+      `${rounded(secondsPerStep)} s, ${whole(length / secondsPerStep)} tokens/s, measured${fraction < 1 ? `; ${Math.round(100 * fraction)} % of the steps` : ''}`,
     ]),
     ['continued pretraining', `${inSteps(steps.long)}, ${whole(steps.long * length)} tokens${more === '' ? '' : `; as many with ${more}`}`],
     ['instruction tuning', steps.instruct > 0 ? inSteps(steps.instruct) : 'none'],
-    ['in all', `${flops.toExponential(1)} FLOPs, ${(seconds / 3600).toPrecision(2)} hours, and what measuring takes`],
+    ['in all', `${flops.toExponential(1)} FLOPs, ${rounded(seconds / 3600, 2)} hours, and what measuring takes`],
   ]
 }
 

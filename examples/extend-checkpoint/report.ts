@@ -6,7 +6,7 @@ import { writeWhole } from '../long-context/run.ts'
 import { describeCounts } from '../long-context/texts.ts'
 import { type Finding, findings } from './findings.ts'
 import type { Losses, Positions, Recall } from './measure.ts'
-import { planTable } from './plan.ts'
+import { planTable, rounded } from './plan.ts'
 import type { Results } from './results.ts'
 
 /** Writes `file`: one self-contained page. */
@@ -94,7 +94,7 @@ function context(results: Results): Section {
   const fits = withLosses.map(({ name, losses: { powerLaw: law, byContext } }) => {
     // a flat or rising loss has no exponent (0), a fall between the two shortest contexts alone none that is determined (10)
     const falls = law.beta > 0 && law.beta < 10
-    const numbers = [law.alpha.toPrecision(3), law.beta.toFixed(3), law.gamma.toFixed(3), law.rmse.toFixed(3)]
+    const numbers = [rounded(law.alpha), law.beta.toFixed(3), law.gamma.toFixed(3), law.rmse.toFixed(3)]
     return [name, ...(falls ? numbers : numbers.map(() => '–')), meanInterval(byContext.at(-1)!.perDocument)]
   })
   return {
@@ -157,7 +157,7 @@ function training(results: Results): Section {
     compact(own.tokens),
     own.lastLoss.toFixed(3),
     own.validationLoss.toFixed(3),
-    (own.seconds / own.steps).toPrecision(3),
+    rounded(own.seconds / own.steps),
     `${(own.peakBytes / 2 ** 30).toFixed(2)} GiB`,
   ])
   return {

@@ -9,6 +9,7 @@ import { exportGguf, extendContext, llamaConfig, loadLora, loadPretrained, merge
 import { beforeAll, describe, expect, it } from 'vitest'
 import { asAuthor } from '../extend-checkpoint/instruct.ts'
 import { openCheckpoint } from '../extend-checkpoint/model.ts'
+import { rounded } from '../extend-checkpoint/plan.ts'
 import { leastFactor } from '../extend-checkpoint/sweep.ts'
 import { saveTinyCheckpoint } from './tiny-checkpoint.ts'
 
@@ -79,6 +80,14 @@ describe('the least factor of the base', () => {
     expect(unseen(least)).toBe(0)
     if (least > 1) expect(unseen(least - 0.1)).toBeGreaterThan(0)
   })
+})
+
+it.each([
+  [1042.7, '1,040'],
+  [412, '412'],
+  [0.0000333, '0.0000333'],
+])('%d is printed as people write it', (value, text) => {
+  expect(rounded(value)).toBe(text)
 })
 
 describe('the recipe that extends a checkpoint', () => {
