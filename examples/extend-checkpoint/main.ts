@@ -5,6 +5,7 @@
 // Stop it whenever you like: the same command goes on where it stopped. Everything is kept under runs/<name>/.
 import '../long-context/failures.ts'
 import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { exportGguf, extendContext, type LlamaConfig, type Params, saveLora, savePretrained } from 'llama-model'
 import type { LanguageModel } from 'long-context-eval'
@@ -171,7 +172,7 @@ const training: Record<string, Awaited<ReturnType<typeof trainModel>>> = {}
 async function train({ id, seed, label, config }: Arm, title: string) {
   const rowsOf = (rowLength: number) => trainingRows({ ...settings, seed, length: rowLength, texts: trainingTexts, begin, shortLength })
   const work = () => trainModel({ id, config, seed, phases: phasesOf(settings, plan.steps.long), rowsOf })
-  training[id] = await run.stage(id, `${title}: ${label}`, work, describeTraining)
+  training[label] = await run.stage(id, `${title}: ${label}`, work, describeTraining)
 }
 await train(first, `4. Continue pretraining at ${length} tokens`)
 
@@ -186,7 +187,7 @@ const pairs = await run.stage(
       if (wanted === 0) return { author: 'nobody', pairs: [], rejected: {} }
       const bar = progress('asking', wanted)
       const asked = await askForPairs(longTexts, {
-        author: author === 'model' ? `${settings.model}, in process` : 'rules without a model (extractive)',
+        author: author === 'model' ? `${basename(settings.model)}, in process` : 'rules without a model (extractive)',
         ...(author === 'model'
           ? { complete: asAuthor(checkpoint, params), replyFormat: 'json', prompts: promptsWithExamples }
           : { complete: rules(seed) }),
@@ -204,7 +205,7 @@ const pairs = await run.stage(
 const lessons = lessonsOf(pairs.pairs, longTexts, checkpoint, length)
 const tuned = lessons.length > 0 ? 'tuned' : 'long'
 if (lessons.length > 0)
-  training.tuned = await run.stage(
+  training['instruction-tuned'] = await run.stage(
     'tuned',
     `   Instruct: ${lessons.length} pairs, loss on whole sequences`,
     () => {

@@ -1,4 +1,5 @@
 // Writes report.html: before and after, with everything that was measured on the way.
+import { basename } from 'node:path'
 import { page, type Section, table } from '../long-context/report/page.ts'
 import { cells, compact, escapeHtml, lines, type Point } from '../long-context/report/plots.ts'
 import { mean, meanInterval } from '../long-context/report/statistics.ts'
@@ -8,11 +9,12 @@ import { type Finding, findings } from './findings.ts'
 import type { Losses, Positions, Recall } from './measure.ts'
 import { planTable, rounded } from './plan.ts'
 import type { Results } from './results.ts'
+import { methodNames } from './sweep.ts'
 
 /** Writes `file`: one self-contained page. */
 export function writeReport(file: string, results: Results): void {
   const { settings, trained, plan, engine } = results
-  const title = `${settings.model.split('/').at(-1)}: from ${compact(trained)} to ${compact(settings.length)} tokens`
+  const title = `${basename(settings.model)}: from ${compact(trained)} to ${compact(settings.length)} tokens`
   const lead = `<p class="soft">A checkpoint of ${compact(plan.parameters)} parameters, trained on ${compact(trained)} tokens, taken to ${compact(settings.length)} by the method of <em>Effective Long-Context Scaling of Foundation Models</em> (Xiong et al. 2023, arXiv 2309.16039): a larger base of its rotations, continued pretraining, instruction tuning. ${escapeHtml(engine)}.</p>`
   const looked = settings.evalTrials > 0 ? [recall(results)] : []
   const sections = [found(results), position(results), context(results), sweep(results), ...looked, training(results)]
@@ -27,26 +29,54 @@ interface Model {
   readonly recall?: Recall
 }
 
+/** Of a method, wherever on the page: the trained factor of the base, another one, another method. */
+function colourOf(label: string, { chosen, tried }: Results): string {
+  const others = ['#0a7ea4', '#8a5a00', '#6e7781', '#3fb6a8']
+  const own: Readonly<Record<string, string>> = {
+    unmodified: 'var(--rope)',
+    [chosen]: 'var(--abf)',
+    [methodNames.linear]: 'var(--pi)',
+    [methodNames.ntk]: '#bf3989',
+    [methodNames.yarn]: '#8250df',
+  }
+  const factors = tried.map(({ label }) => label).filter((label) => !(label in own))
+  return own[label] ?? others[factors.indexOf(label) % others.length]!
+}
+
+const pale = (colour: string) => `color-mix(in srgb, ${colour} 50%, var(--bg))`
+
 /** Every model that was measured, with the colour of its lines. */
-function models({ before, zeroShot, after, compared, repeated, tuned, chosen }: Results): readonly Model[] {
+function models(results: Results): readonly Model[] {
+  const { before, zeroShot, after, compared, repeated, tuned, chosen } = results
   const all: readonly Model[] = [
-    { name: 'unmodified', colour: 'var(--rope)', positions: before.losses.byPosition, losses: before.losses, recall: before.recall },
+    {
+      name: 'unmodified',
+      colour: colourOf('unmodified', results),
+      positions: before.losses.byPosition,
+      losses: before.losses,
+      recall: before.recall,
+    },
     ...Object.entries(zeroShot).map(([label, positions]) => ({
       name: `${label}, before training`,
-      colour: label === chosen ? 'var(--short)' : '#8250df',
+      colour: label === chosen ? 'var(--short)' : pale(colourOf(label, results)),
       positions,
     })),
     {
       name: `${chosen}, after training`,
-      colour: 'var(--abf)',
+      colour: colourOf(chosen, results),
       positions: after.losses.byPosition,
       losses: after.losses,
       recall: after.recall,
     },
-    ...Object.entries(repeated).map(([name, losses]) => ({ name, colour: '#8fb8f6', positions: losses.byPosition, losses })),
+    ...Object.entries(repeated).map(([name, losses]) => ({
+      name,
+      colour: pale(colourOf(chosen, results)),
+      positions: losses.byPosition,
+      losses,
+    })),
     ...Object.entries(compared).map(([label, losses]) => ({
       name: `${label}, equal training`,
-      colour: 'var(--pi)',
+      colour: colourOf(label, results),
       positions: losses.byPosition,
       losses,
     })),
@@ -91,6 +121,15 @@ function context(results: Results): Section {
   const points = withLosses.flatMap(({ name, losses }) =>
     losses.byContext.map(({ context, loss }) => ({ series: name, x: context, y: loss })),
   )
+  const options = {
+    x: 'context (tokens)',
+    y: 'loss (nats)',
+    logX: true,
+    mark: { x: trained, label: 'trained context' },
+    colours: coloursOf(results),
+  }
+  // one scale for the unmodified model beyond its context would make a straight line of every other
+  const zoomed = points.filter(({ series, x }) => series !== 'unmodified' || x <= trained)
   const fits = withLosses.map(({ name, losses: { powerLaw: law, byContext } }) => {
     // a flat or rising loss has no exponent (0), a fall between the two shortest contexts alone none that is determined (10)
     const falls = law.beta > 0 && law.beta < 10
@@ -101,7 +140,7 @@ function context(results: Results): Section {
     title: 'Loss against context',
     body:
       '<p>The same last tokens of every held-out text, scored with more and more of what precedes them: nested contexts compare like with like.</p>' +
-      `<div class="grid" style="max-width:640px">${lines(points, { title: 'Loss by context length', x: 'context (tokens)', y: 'loss (nats)', logX: true, mark: { x: trained, label: 'trained context' }, colours: coloursOf(results) })}</div>` +
+      `<div class="grid">${lines(points, { title: 'All models', ...options })}${lines(zoomed, { title: 'The unmodified one up to its context', ...options })}</div>` +
       '<p>Power law L(c) = (α/c)^β + γ (paper §3.1; – where the loss does not fall like one):</p>' +
       table(['model', 'α', 'β', 'γ', 'RMSE', 'loss at full context'], fits) +
       `<p>Short rows of ${compact(results.before.losses.shortLength)} tokens, the guard against forgetting:</p>` +
@@ -112,10 +151,10 @@ function context(results: Results): Section {
   }
 }
 
-function sweep({ tried, chosen, least, trained }: Results): Section {
+function sweep(results: Results): Section {
+  const { tried, chosen, least, trained } = results
   const points = tried.flatMap(({ label, positions }) => positions.map(({ position, loss }) => ({ series: label, x: position, y: loss })))
-  const palette = ['var(--rope)', 'var(--abf)', 'var(--tuned)', '#8250df', '#bf3989', 'var(--pi)', 'var(--short)', '#0a7ea4']
-  const colours = Object.fromEntries(tried.map(({ label }, i) => [label, palette[i % palette.length]!]))
+  const colours = Object.fromEntries(tried.map(({ label }) => [label, colourOf(label, results)]))
   const options = { x: 'position', y: 'loss (nats)', mark: { x: trained, label: 'trained context' }, colours }
   return {
     title: 'Choosing the base, before any training',
@@ -147,12 +186,8 @@ function recall(results: Results): Section {
 }
 
 function training(results: Results): Section {
-  const points = Object.entries(results.training).flatMap(([id, { curve }]) =>
-    curve.map(({ tokens, loss }) => ({ series: id, x: tokens, y: loss })),
-  )
-  const colours = { long: 'var(--abf)', tuned: 'var(--tuned)', linear: 'var(--pi)', ntk: 'var(--short)', yarn: '#8250df' }
-  const rows = Object.entries(results.training).map(([id, own]) => [
-    id,
+  const rows = Object.entries(results.training).map(([name, own]) => [
+    name,
     own.steps,
     compact(own.tokens),
     own.lastLoss.toFixed(3),
@@ -160,12 +195,21 @@ function training(results: Results): Section {
     rounded(own.seconds / own.steps),
     `${(own.peakBytes / 2 ** 30).toFixed(2)} GiB`,
   ])
+  const points = Object.entries(results.training).flatMap(([name, { curve }]) =>
+    curve.map(({ tokens, loss }) => ({ series: name, x: tokens, y: loss })),
+  )
+  const trainedOtherwise = Object.keys(results.compared).map((label) => [label, colourOf(label, results)])
+  const colours = {
+    ...coloursOf(results),
+    [results.chosen]: colourOf(results.chosen, results),
+    ...Object.fromEntries(trainedOtherwise),
+  }
   return {
     title: 'Training',
     body:
       table(['plan', ''], planTable(results.plan, results.settings, results.trained)) +
       `<div class="grid" style="max-width:640px">${lines(points, { title: 'Training loss', x: 'tokens', y: 'loss (nats)', smooth: true, colours })}</div>` +
-      table(['training', 'steps', 'tokens', 'last loss', 'validation loss', 'seconds a step', 'engine’s memory'], rows) +
+      table(['training', 'steps', 'tokens', 'last loss', 'validation loss', 'seconds a step', 'memory after a step'], rows) +
       `<p class="soft">Of the tokens, ${Math.round(100 * results.settings.shortShare)} % are in short pieces of texts. Texts are the half with the largest share of letters. Every token's loss counts, also in instruction tuning.</p>`,
   }
 }

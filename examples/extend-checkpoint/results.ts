@@ -35,6 +35,7 @@ export interface Results {
   /** The chosen base after equal training with other seeds, by label. */
   readonly repeated: Readonly<Record<string, Losses>>
   readonly tuned: Measures | undefined
+  /** By the label of the model. */
   readonly training: Readonly<Record<string, Training>>
   readonly pairs: Pairs
   readonly answers: { readonly before: readonly Asked[]; readonly after: readonly Asked[] }

@@ -13,7 +13,7 @@ type EngineName = Settings['engine']
 export interface Engine {
   /** One line for a person: engine, threads, kernels. */
   readonly description: string
-  /** Bytes the engine holds now: the wasm heap, else what tfjs counts. */
+  /** Bytes the engine holds now: the wasm heap, with tfjs-node the whole process, else what tfjs counts. */
   bytes(): number
   /**
    * A new heap, where the engine has one that only grows and that many sizes have cut up: for what fills most of it. Throws an Error while
@@ -68,6 +68,8 @@ async function native(packageName: string, threads: number): Promise<Engine> {
   return {
     description: `${packageName}, TensorFlow's C library${attention}${keepsMemory() ? '' : `; faster with ${keepMemory}`}`,
     ...ordinary,
+    // the C library keeps more than tfjs counts; on a GPU it is not in this process's memory
+    ...(packageName.endsWith('-gpu') ? {} : { bytes: () => process.memoryUsage.rss() }),
   }
 }
 

@@ -18,7 +18,7 @@ export interface LinesOptions {
   readonly y: string
   readonly logX?: boolean
   readonly yDomain?: readonly [number, number]
-  /** Series without points drawn on the line. */
+  /** No points drawn on the lines; a series of one point is drawn all the same. */
   readonly smooth?: boolean
   /** A dashed upright line with a label. */
   readonly mark?: { readonly x: number; readonly label: string }
@@ -48,6 +48,7 @@ export function lines(points: readonly Point[], options: LinesOptions): string {
   const colourOf = (series: string) => styles[series] ?? colours[series] ?? 'var(--short)'
   const drawn = points.filter((point) => Number.isFinite(point.y))
   const names = [...new Set(drawn.map(({ series }) => series))]
+  const lone = drawn.filter(({ series }) => drawn.filter((point) => point.series === series).length === 1)
   const banded = drawn.filter((point) => point.low !== undefined && point.high !== undefined)
   const legend = names.map((name) => `<span><i style="background:${colourOf(name)}"></i>${escapeHtml(name)}</span>`).join('')
   return figure(
@@ -66,7 +67,7 @@ export function lines(points: readonly Point[], options: LinesOptions): string {
           : []),
         ...(banded.length > 0 ? [Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: 'series', fillOpacity: 0.15 })] : []),
         Plot.lineY(drawn, { x: 'x', y: 'y', stroke: 'series', strokeWidth: 2 }),
-        ...(smooth ? [] : [Plot.dot(drawn, { x: 'x', y: 'y', fill: 'series', r: 2.5 })]),
+        Plot.dot(smooth ? lone : drawn, { x: 'x', y: 'y', fill: 'series', r: 2.5 }),
       ],
     },
     `<div class="legend">${legend}</div>`,
