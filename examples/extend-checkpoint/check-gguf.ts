@@ -1,7 +1,7 @@
 // What llama.cpp answers with a GGUF of this recipe, after a prompt longer than the context the checkpoint came with:
-//   npx tsx --conditions=@repo/source examples/extend-checkpoint/check-gguf.ts runs/extend/models/extended.gguf [--tokens 10000]
-// Wants node-llama-cpp, which `bench/setup-models llama-cpp` installs. The prompt is Moby-Dick in one piece, and begins with a line to be
-// repeated at the end.
+//   npx tsx --conditions=@repo/source examples/extend-checkpoint/check-gguf.ts runs/extend/models/extended.gguf [--tokens 10000] [--depth 0]
+// Wants node-llama-cpp, which `bench/setup-models llama-cpp` installs. The prompt is Moby-Dick in one piece, with a line to be
+// repeated at the end, at --depth of it (0: its beginning).
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -20,10 +20,11 @@ interface Model {
   detokenize(tokens: readonly number[]): string
 }
 
-const options = { tokens: { type: 'string', default: '10000' } } as const
+const options = { tokens: { type: 'string', default: '10000' }, depth: { type: 'string', default: '0' } } as const
 const { values, positionals } = parseArgs({ options, allowPositionals: true })
 if (positionals.length !== 1) throw new Error('name one .gguf file')
 const length = Number(values.tokens)
+const depth = Number(values.depth)
 const answerTokens = 24
 
 const peer = resolve(import.meta.dirname, '../../node_modules/.cache/peers/llama-cpp/node_modules/node-llama-cpp/dist/index.js')
@@ -41,8 +42,10 @@ const book = model.tokenize(
     .join('\n\n')
     .slice(0, 8 * length),
 )
-const [before, after] = [model.tokenize(`${line}\n\n`), model.tokenize(question)]
-const prompt = [...before, ...book.slice(0, length - before.length - after.length), ...after]
+const [told, asked] = [model.tokenize(depth > 0 ? `\n\n${line}\n\n` : `${line}\n\n`), model.tokenize(question)]
+const filling = book.slice(0, length - told.length - asked.length)
+const place = Math.round(depth * filling.length)
+const prompt = [...filling.slice(0, place), ...told, ...filling.slice(place), ...asked]
 const context = await model.createContext({ contextSize: length + answerTokens, batchSize: 512 })
 const start = performance.now()
 const made: number[] = []
