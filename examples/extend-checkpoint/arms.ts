@@ -3,6 +3,9 @@ import type { LlamaConfig } from 'llama-model'
 import type { Settings } from './settings.ts'
 import { byMethod } from './sweep.ts'
 
+/** Label of the model that instruction tuning ends with. */
+export const tunedLabel = 'instruction-tuned'
+
 export interface Arm {
   /** Of its stage, metrics and checkpoints. */
   readonly id: string

@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({ options, allowPositionals: true })
 if (positionals.length !== 1) throw new Error('name one .gguf file')
 const length = Number(values.tokens)
 const depth = Number(values.depth)
+if (!(depth >= 0 && depth <= 1)) throw new Error(`--depth ${values.depth}: a share of the prompt, from 0 to 1`)
 const answerTokens = 24
 
 const peer = resolve(import.meta.dirname, '../../node_modules/.cache/peers/llama-cpp/node_modules/node-llama-cpp/dist/index.js')

@@ -20,7 +20,7 @@ import { tokenize, withTokens } from '../long-context/tokenizer.ts'
 import { watchTraining } from '../long-context/watch.ts'
 import { askForPairs } from '../shared/ask-for-pairs.ts'
 import { windowsOf } from '../shared/windows.ts'
-import { type Arm, armsOf } from './arms.ts'
+import { type Arm, armsOf, tunedLabel } from './arms.ts'
 import { answersAbout, asAuthor, lessonRows, lessonsOf, rules } from './instruct.ts'
 import {
   byPosition,
@@ -205,7 +205,7 @@ const pairs = await run.stage(
 const lessons = lessonsOf(pairs.pairs, longTexts, checkpoint, length)
 const tuned = lessons.length > 0 ? 'tuned' : 'long'
 if (lessons.length > 0)
-  training['instruction-tuned'] = await run.stage(
+  training[tunedLabel] = await run.stage(
     'tuned',
     `   Instruct: ${lessons.length} pairs, loss on whole sequences`,
     () => {

@@ -6,10 +6,9 @@ import { mean, meanInterval } from '../long-context/report/statistics.ts'
 import { writeWhole } from '../long-context/run.ts'
 import { describeCounts } from '../long-context/texts.ts'
 import { type Finding, findings } from './findings.ts'
-import type { Losses, Positions, Recall } from './measure.ts'
 import { planTable, rounded } from './plan.ts'
+import { colourOf, coloursOf, models } from './report-models.ts'
 import type { Results } from './results.ts'
-import { methodNames } from './sweep.ts'
 
 /** Writes `file`: one self-contained page. */
 export function writeReport(file: string, results: Results): void {
@@ -20,72 +19,6 @@ export function writeReport(file: string, results: Results): void {
   const sections = [found(results), position(results), context(results), sweep(results), ...looked, training(results)]
   writeWhole(file, page(title, lead, [...sections, samples(results), setup(results)]))
 }
-
-interface Model {
-  readonly name: string
-  readonly colour: string
-  readonly positions: Positions
-  readonly losses?: Losses
-  readonly recall?: Recall
-}
-
-/** Of a method, wherever on the page: the trained factor of the base, another one, another method. */
-function colourOf(label: string, { chosen, tried }: Results): string {
-  const others = ['#0a7ea4', '#8a5a00', '#6e7781', '#3fb6a8']
-  const own: Readonly<Record<string, string>> = {
-    unmodified: 'var(--rope)',
-    [chosen]: 'var(--abf)',
-    [methodNames.linear]: 'var(--pi)',
-    [methodNames.ntk]: '#bf3989',
-    [methodNames.yarn]: '#8250df',
-  }
-  const factors = tried.map(({ label }) => label).filter((label) => !(label in own))
-  return own[label] ?? others[factors.indexOf(label) % others.length]!
-}
-
-const pale = (colour: string) => `color-mix(in srgb, ${colour} 50%, var(--bg))`
-
-/** Every model that was measured, with the colour of its lines. */
-function models(results: Results): readonly Model[] {
-  const { before, zeroShot, after, compared, repeated, tuned, chosen } = results
-  const all: readonly Model[] = [
-    {
-      name: 'unmodified',
-      colour: colourOf('unmodified', results),
-      positions: before.losses.byPosition,
-      losses: before.losses,
-      recall: before.recall,
-    },
-    ...Object.entries(zeroShot).map(([label, positions]) => ({
-      name: `${label}, before training`,
-      colour: label === chosen ? 'var(--short)' : pale(colourOf(label, results)),
-      positions,
-    })),
-    {
-      name: `${chosen}, after training`,
-      colour: colourOf(chosen, results),
-      positions: after.losses.byPosition,
-      losses: after.losses,
-      recall: after.recall,
-    },
-    ...Object.entries(repeated).map(([name, losses]) => ({
-      name,
-      colour: pale(colourOf(chosen, results)),
-      positions: losses.byPosition,
-      losses,
-    })),
-    ...Object.entries(compared).map(([label, losses]) => ({
-      name: `${label}, equal training`,
-      colour: colourOf(label, results),
-      positions: losses.byPosition,
-      losses,
-    })),
-    ...(tuned ? [{ name: 'instruction-tuned', colour: 'var(--tuned)', positions: tuned.losses.byPosition, ...tuned }] : []),
-  ]
-  return all
-}
-
-const coloursOf = (results: Results) => Object.fromEntries(models(results).map(({ name, colour }) => [name, colour]))
 
 function found(results: Results): Section {
   const item = ({ headline, text }: Finding) => `<div class="finding"><h3>${escapeHtml(headline)}</h3><p>${escapeHtml(text)}</p></div>`
@@ -198,12 +131,8 @@ function training(results: Results): Section {
   const points = Object.entries(results.training).flatMap(([name, { curve }]) =>
     curve.map(({ tokens, loss }) => ({ series: name, x: tokens, y: loss })),
   )
-  const trainedOtherwise = Object.keys(results.compared).map((label) => [label, colourOf(label, results)])
-  const colours = {
-    ...coloursOf(results),
-    [results.chosen]: colourOf(results.chosen, results),
-    ...Object.fromEntries(trainedOtherwise),
-  }
+  const plain = [results.chosen, ...Object.keys(results.compared)].map((label) => [label, colourOf(label, results)])
+  const colours = { ...coloursOf(results), ...Object.fromEntries(plain) }
   return {
     title: 'Training',
     body:

@@ -48,7 +48,8 @@ export function lines(points: readonly Point[], options: LinesOptions): string {
   const colourOf = (series: string) => styles[series] ?? colours[series] ?? 'var(--short)'
   const drawn = points.filter((point) => Number.isFinite(point.y))
   const names = [...new Set(drawn.map(({ series }) => series))]
-  const lone = drawn.filter(({ series }) => drawn.filter((point) => point.series === series).length === 1)
+  const ofSeries = names.map((name) => drawn.filter(({ series }) => series === name))
+  const dots = smooth ? ofSeries.filter(({ length }) => length === 1).flat() : drawn
   const banded = drawn.filter((point) => point.low !== undefined && point.high !== undefined)
   const legend = names.map((name) => `<span><i style="background:${colourOf(name)}"></i>${escapeHtml(name)}</span>`).join('')
   return figure(
@@ -67,7 +68,7 @@ export function lines(points: readonly Point[], options: LinesOptions): string {
           : []),
         ...(banded.length > 0 ? [Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: 'series', fillOpacity: 0.15 })] : []),
         Plot.lineY(drawn, { x: 'x', y: 'y', stroke: 'series', strokeWidth: 2 }),
-        Plot.dot(smooth ? lone : drawn, { x: 'x', y: 'y', fill: 'series', r: 2.5 }),
+        Plot.dot(dots, { x: 'x', y: 'y', fill: 'series', r: 2.5 }),
       ],
     },
     `<div class="legend">${legend}</div>`,
